@@ -1,0 +1,1 @@
+"""The desk: people, tickets, answers. Knows no platform and no article."""

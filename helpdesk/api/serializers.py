@@ -1,0 +1,272 @@
+"""Shapes of the API. What is read and what is written are separate; nothing is written by name from a body
+that the serializer does not list, and an unknown field is an error instead of silence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from helpdesk import notices
+from helpdesk.models import (
+    Brand,
+    Channel,
+    Customer,
+    Delivery,
+    DeliveryPart,
+    Membership,
+    Message,
+    Notice,
+    Priority,
+    Profile,
+    Ticket,
+)
+from helpdesk.text.triage import Intent, Sentiment, Urgency
+from helpdesk.workflow.tickets import CLOSE_BY_HAND
+
+LEAST, MOST = Decimal("0.01"), Decimal(8784)
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Input: every unknown field is named in the error."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(str(name) for name in data if name not in self.fields)
+            if unknown:
+                known = ", ".join(self.fields)
+                raise serializers.ValidationError(
+                    dict.fromkeys(unknown, f"There is no such field. There are: {known}."), code="unknown"
+                )
+        return super().to_internal_value(data)
+
+
+class BrandSerializer(serializers.ModelSerializer[Brand]):
+    class Meta:
+        model = Brand
+        fields = [
+            "id",
+            "slug",
+            "name",
+            "time_zone",
+            "locale",
+            "first_response_hours",
+            "next_response_hours",
+            "reopen_hours",
+            "created_at",
+        ]
+        read_only_fields = ["id", "slug", "created_at"]
+
+
+class ChannelSerializer(serializers.ModelSerializer[Channel]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+
+    class Meta:
+        model = Channel
+        fields = ["id", "brand", "platform", "shown_as", "name", "handle", "is_active"]
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    id = serializers.IntegerField(source="user_id")
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    name = serializers.CharField(source="user.name")
+
+    class Meta:
+        model = Membership
+        fields = ["id", "brand", "name", "role"]
+
+
+class ProfileSerializer(serializers.ModelSerializer[Profile]):
+    class Meta:
+        model = Profile
+        fields = ["id", "platform", "external_id", "handle", "name", "url", "reach"]
+
+
+class CustomerSerializer(serializers.ModelSerializer[Customer]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    profiles = ProfileSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Customer
+        fields = ["id", "brand", "name", "language", "place", "about", "profiles", "created_at"]
+        read_only_fields = ["id", "created_at"]
+
+
+class SomebodySerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
+class TicketSerializer(serializers.ModelSerializer[Ticket]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    channel = SomebodySerializer(read_only=True)
+    customer = SomebodySerializer(read_only=True)
+    assignee = SomebodySerializer(read_only=True)
+    next_due_at = serializers.DateTimeField(source="due_at", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Ticket
+        fields = [
+            "id", "number", "brand", "state", "close_reason", "verdict", "subject", "priority", "customer", "channel", "assignee",
+            "platform", "language", "intent", "sentiment", "urgency", "reach", "next_due_at", "last_inbound_at", "answered_at",
+            "message_count", "inbound_count", "created_at", "resolved_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    author = SomebodySerializer(read_only=True)
+    profile = ProfileSerializer(read_only=True)
+    corrected = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Message
+        fields = [
+            "id", "brand", "ticket", "kind", "visibility", "text", "is_cut", "author", "profile", "parent", "url", "said_at", "heard_at",
+            "sent_at", "edited_at", "deleted_at", "language", "intent", "sentiment", "urgency", "reach", "reasons", "corrected",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    def get_corrected(self, row: Message) -> list[str]:
+        return sorted(row.corrected)
+
+
+class PartSerializer(serializers.ModelSerializer[DeliveryPart]):
+    problem = serializers.SerializerMethodField()
+    url = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DeliveryPart
+        fields = ["position", "state", "external_id", "url", "attempts", "send_after", "sent_at", "problem"]
+
+    def get_problem(self, row: DeliveryPart) -> str:
+        return str(row.problem.get("code", ""))
+
+    def get_url(self, row: DeliveryPart) -> str:
+        return str(row.external.get("url", ""))
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    parts = PartSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "brand",
+            "ticket",
+            "message",
+            "reply_to",
+            "action",
+            "visibility",
+            "state",
+            "parts",
+            "created_at",
+        ]
+
+
+class NoticeSerializer(serializers.ModelSerializer[Notice]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    text = serializers.SerializerMethodField()
+    is_read = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Notice
+        fields = ["id", "brand", "code", "text", "params", "least_role", "link", "is_read", "created_at", "settled_at"]
+
+    def get_text(self, row: Notice) -> str:
+        return notices.wording(row)
+
+    @extend_schema_field(serializers.BooleanField)
+    def get_is_read(self, row: Notice) -> bool:
+        return any(reader.pk == self.context["request"].user.pk for reader in row.readers.all())
+
+
+# --- input -----------------------------------------------------------------------------------------------------
+
+
+class TextInput(StrictSerializer):
+    text = serializers.CharField(max_length=20_000, trim_whitespace=True)
+
+
+class ReplyInput(TextInput):
+    visibility = serializers.ChoiceField(choices=["public", "private"])
+
+
+class AssignInput(StrictSerializer):
+    assignee = serializers.IntegerField(
+        allow_null=True, min_value=1, max_value=2**63 - 1, help_text="A member's id; null takes it from everybody."
+    )
+
+
+class CloseInput(StrictSerializer):
+    reason = serializers.ChoiceField(choices=list(CLOSE_BY_HAND))
+
+
+class TicketChange(StrictSerializer):
+    priority = serializers.ChoiceField(choices=Priority.choices, required=False)
+    subject = serializers.CharField(max_length=200, allow_blank=True, required=False)
+
+
+class TriageInput(StrictSerializer):
+    intent = serializers.ChoiceField(choices=Intent.choices, required=False)
+    sentiment = serializers.ChoiceField(choices=Sentiment.choices, required=False)
+    urgency = serializers.ChoiceField(choices=Urgency.choices, required=False)
+    language = serializers.RegexField(
+        r"^[a-z]{2,3}$", required=False, error_messages={"invalid": "An ISO 639 code such as en or sv."}
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError(
+                {"intent": "Give at least one of intent, sentiment, urgency, language."}, code="required"
+            )
+        return attrs
+
+
+class DecisionInput(StrictSerializer):
+    decision = serializers.ChoiceField(choices=["sent", "again", "cancel"])
+
+
+class ContactInput(StrictSerializer):
+    brand = serializers.CharField(
+        max_length=50, required=False, help_text="Its slug; may be left out by who has one brand."
+    )
+    channel = serializers.CharField(
+        max_length=100, default="Phone", help_text="Name of a channel kept by hand: Phone, Shop floor, Letter."
+    )
+    text = serializers.CharField(max_length=20_000)
+    subject = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    customer = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="A known customer's id."
+    )
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    phone = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
+    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    said_at = serializers.DateTimeField(required=False)
+
+
+class CustomerChange(StrictSerializer):
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    language = serializers.RegexField(r"^([a-z]{2,3})?$", required=False, allow_blank=True)
+    place = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    about = serializers.CharField(max_length=5000, required=False, allow_blank=True)
+
+
+class BrandChange(StrictSerializer):
+    name = serializers.CharField(max_length=100, required=False)
+    time_zone = serializers.CharField(max_length=64, required=False)
+    first_response_hours = serializers.DecimalField(
+        max_digits=7, decimal_places=2, required=False, min_value=LEAST, max_value=MOST
+    )
+    next_response_hours = serializers.DecimalField(
+        max_digits=7, decimal_places=2, required=False, min_value=LEAST, max_value=MOST
+    )
+    reopen_hours = serializers.DecimalField(
+        max_digits=7, decimal_places=2, required=False, min_value=LEAST, max_value=MOST
+    )

@@ -1,0 +1,449 @@
+"""The REST API's resources. Thin: rows from `visible_to`, verbs from `helpdesk.workflow`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import django_filters as filters
+from django import forms
+from django.db.models import Prefetch, QuerySet
+from django.http import Http404
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from helpdesk import contacts, notices
+from helpdesk.api import serializers as shapes
+from helpdesk.api.idempotency import idempotent
+from helpdesk.api.permissions import demand, needed
+from helpdesk.models import (
+    Brand,
+    Channel,
+    Customer,
+    Delivery,
+    IdempotencyRecord,
+    Membership,
+    Message,
+    Notice,
+    Ticket,
+    User,
+)
+from helpdesk.permissions import role_of
+from helpdesk.states import PartState, TicketState
+from helpdesk.text.triage import Intent, Sentiment, Urgency
+from helpdesk.workflow import replies, tickets
+from helpdesk.workflow.brands import MANUAL
+from helpdesk.workflow.tickets import Refused
+
+NOT_FILTERS = {"cursor", "limit", "ordering", "format"}
+KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key again gets the first answer."
+)
+
+
+class Resource(viewsets.GenericViewSet[Any]):
+    """What every resource shares: scoped rows, checked filters, and the table of permissions."""
+
+    needs: dict[str, str] = {}
+    lookup_value_regex = r"[0-9]{1,18}"
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return self.rows().none()
+        rows: Any = self.rows()
+        return rows.visible_to(self.me)  # type: ignore[no-any-return]
+
+    @property
+    def me(self) -> User:
+        """The caller; permissions have seen to it that there is one."""
+        assert isinstance(self.request.user, User)
+        return self.request.user
+
+    def rows(self) -> QuerySet[Any]:
+        raise NotImplementedError
+
+    def merge_brands(self) -> list[int]:
+        """Brands whose rows a list merges; empty where one brand is asked for."""
+        roles = self.me.roles
+        return [] if "brand" in self.request.query_params else list(roles)
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.action == "list":
+            kind = getattr(self, "filterset_class", None)
+            known = set(kind.base_filters) if kind else set()
+            unknown = sorted(set(self.request.query_params) - known - NOT_FILTERS)
+            if unknown:
+                raise ValidationError(
+                    {
+                        name: f"There is no such filter. There are: {', '.join(sorted(known)) or 'none'}."
+                        for name in unknown
+                    }
+                )
+        return super().filter_queryset(queryset)
+
+    def body(self, kind: type[shapes.StrictSerializer]) -> dict[str, Any]:
+        """The request's body, checked."""
+        form = kind(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return dict(form.validated_data)
+
+    def still_allowed(self, request: Request, record: IdempotencyRecord) -> None:
+        """Before a kept answer is given again: 404 or 403 for who may no longer see or do this."""
+        if record.brand_id is None or role_of(self.me, record.brand_id) is None:
+            raise Http404
+        demand(request, needed(self), record.brand_id)
+
+    def brand_of_answer(self, body: Any) -> int | None:
+        """The brand a written answer belongs to, by its slug."""
+        slug = body.get("brand") if isinstance(body, dict) else None
+        return Brand.objects.visible_to(self.me).filter(slug=slug).values_list("pk", flat=True).first()
+
+    def brand_asked(self, slug: str | None, needs: str) -> Brand:
+        """The brand a body names; the only one where it names none."""
+        mine = Brand.objects.visible_to(self.me)
+        found = list(mine.filter(slug=slug)[:1] if slug else mine[:2])
+        if len(found) != 1:
+            text = _("There is no brand of that name for you.") if slug else _("Say which brand.")
+            raise Refused("brand", "unknown" if slug else "required", text)
+        demand(self.request, needs, found[0].pk)
+        return found[0]
+
+
+class ReadResource(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
+    pass
+
+
+class Words(filters.BaseInFilter, filters.ChoiceFilter):
+    """One or several of the choices, separated by commas."""
+
+
+class TimeField(filters.IsoDateTimeFilter.field_class):
+    """A time in UTC; one that lies outside the calendar there is an error, not a crash."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            found = super().clean(value)
+            return found.astimezone(dt.UTC) if found else found
+        except OverflowError as error:
+            raise forms.ValidationError(_("This time lies outside the calendar.")) from error
+
+
+class TimeFilter(filters.IsoDateTimeFilter):
+    field_class = TimeField
+
+
+class BrandFilter(filters.FilterSet):
+    brand = filters.CharFilter(field_name="brand__slug")
+
+
+class BrandView(ReadResource):
+    serializer_class = shapes.BrandSerializer
+    needs = {"partial_update": "brand.edit"}
+
+    def rows(self) -> QuerySet[Brand]:
+        return Brand.objects.all()
+
+    def merge_brands(self) -> list[int]:
+        return []
+
+    @extend_schema(request=shapes.BrandChange)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        brand = self.get_object()
+        values = self.body(shapes.BrandChange)
+        for name, value in values.items():
+            setattr(brand, name, value)
+        try:
+            brand.full_clean(exclude=["slug"])
+        except Exception as error:
+            if not hasattr(error, "message_dict"):
+                raise
+            raise ValidationError(error.message_dict) from error
+        if values:
+            brand.save(update_fields=list(values))
+        return Response(self.get_serializer(brand).data)
+
+
+class ChannelView(ReadResource):
+    serializer_class = shapes.ChannelSerializer
+    filterset_class = BrandFilter
+
+    def rows(self) -> QuerySet[Channel]:
+        return Channel.objects.select_related("brand")
+
+
+class MemberView(mixins.ListModelMixin, Resource):
+    """Colleagues: who a ticket can be given to. `id` is the user's."""
+
+    serializer_class = shapes.MemberSerializer
+    filterset_class = BrandFilter
+
+    def rows(self) -> QuerySet[Membership]:
+        return Membership.objects.select_related("brand", "user")
+
+
+class CustomerFilter(BrandFilter):
+    name = filters.CharFilter(lookup_expr="istartswith")
+    handle = filters.CharFilter(field_name="profiles__handle", lookup_expr="iexact", distinct=True)
+
+
+class CustomerView(ReadResource):
+    serializer_class = shapes.CustomerSerializer
+    filterset_class = CustomerFilter
+    needs = {"partial_update": "customer.edit"}
+    orderings = {"created": "-created_at"}
+
+    def rows(self) -> QuerySet[Customer]:
+        return Customer.objects.select_related("brand").prefetch_related("profiles")
+
+    @extend_schema(request=shapes.CustomerChange)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        customer = self.get_object()
+        tickets.change_customer(customer.pk, self.me, **self.body(shapes.CustomerChange))
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class TicketFilter(BrandFilter):
+    state = Words(choices=TicketState.choices)
+    platform = filters.CharFilter()
+    assignee = filters.CharFilter(method="of_assignee", help_text="A member's id, `me` or `none`.")
+    intent = Words(choices=Intent.choices)
+    sentiment = Words(choices=Sentiment.choices)
+    urgency = Words(choices=Urgency.choices)
+    priority = filters.NumberFilter(min_value=1, max_value=4)
+    number = filters.NumberFilter(min_value=1, max_value=2**31 - 1)
+    customer = filters.NumberFilter(field_name="customer_id", min_value=1, max_value=2**63 - 1)
+    channel = filters.NumberFilter(field_name="channel_id", min_value=1, max_value=2**63 - 1)
+    created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
+    heard_after = TimeFilter(field_name="last_inbound_at", lookup_expr="gte")
+    heard_before = TimeFilter(field_name="last_inbound_at", lookup_expr="lt")
+    due_before = TimeFilter(field_name="next_due_at", lookup_expr="lt")
+
+    def of_assignee(self, rows: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
+        if value == "none":
+            return rows.filter(assignee=None)
+        if value == "me":
+            return rows.filter(assignee=self.me.pk)
+        if value.isascii() and value.isdigit() and len(value) < 19:
+            return rows.filter(assignee=int(value))
+        raise ValidationError({"assignee": "A member's id, `me` or `none`."})
+
+
+class TicketView(ReadResource):
+    serializer_class = shapes.TicketSerializer
+    filterset_class = TicketFilter
+    orderings = {
+        "next_due": "next_due_at",
+        "last_inbound": "last_inbound_at",
+        "created": "created_at",
+        "priority": "priority",
+    }
+    needs = {
+        "create": "ticket.log",
+        "partial_update": "ticket.edit",
+        "replies": "ticket.reply",
+        "notes": "ticket.note",
+        "calls": "ticket.note",
+        "acknowledge": "ticket.acknowledge",
+        "assign": "ticket.assign",
+        "resolve": "ticket.resolve",
+        "close": "ticket.resolve",
+        "reopen": "ticket.resolve",
+    }
+
+    def rows(self) -> QuerySet[Ticket]:
+        return Ticket.objects.with_people()
+
+    @extend_schema(request=shapes.ContactInput, responses={201: shapes.TicketSerializer}, parameters=[KEY])
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Log a contact by phone, at the counter or by letter: a ticket like any other."""
+        given = self.body(shapes.ContactInput)
+        brand = self.brand_asked(given.pop("brand", None), "ticket.log")
+        channel = _channel_by_hand(brand, given.pop("channel"))
+        customer = _customer_of(brand, given.pop("customer", None))
+        message = contacts.log(channel, self.me, contacts.Logged(customer=customer, **given))
+        return self._ticket(message.ticket_id, 201)
+
+    @extend_schema(request=shapes.TicketChange)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        ticket = self.get_object()
+        tickets.change(ticket.pk, self.me, **self.body(shapes.TicketChange))
+        return self._ticket(ticket.pk)
+
+    @extend_schema(request=shapes.ReplyInput, responses={202: shapes.DeliverySerializer}, parameters=[KEY])
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def replies(self, request: Request, pk: str) -> Response:
+        """Answer the customer: accepted, and on its way; follow the delivery."""
+        ticket = self.get_object()
+        return _delivery(replies.reply(ticket.pk, self.me, **self.body(shapes.ReplyInput)))
+
+    @extend_schema(request=None, responses={202: shapes.DeliverySerializer}, parameters=[KEY])
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def acknowledge(self, request: Request, pk: str) -> Response:
+        """Like the customer's latest public message. It answers nothing."""
+        return _delivery(replies.acknowledge(self.get_object().pk, self.me))
+
+    @extend_schema(request=shapes.TextInput, responses={201: shapes.MessageSerializer}, parameters=[KEY])
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def notes(self, request: Request, pk: str) -> Response:
+        message = tickets.note(self.get_object().pk, self.me, **self.body(shapes.TextInput))
+        return Response(shapes.MessageSerializer(message).data, status=201)
+
+    @extend_schema(request=shapes.TextInput, responses={201: shapes.MessageSerializer}, parameters=[KEY])
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def calls(self, request: Request, pk: str) -> Response:
+        """Log a call with the customer: it counts as an answer."""
+        message = tickets.log_call(self.get_object().pk, self.me, **self.body(shapes.TextInput))
+        return Response(shapes.MessageSerializer(message).data, status=201)
+
+    @extend_schema(request=shapes.AssignInput)
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, pk: str) -> Response:
+        ticket = self.get_object()
+        user_id = self.body(shapes.AssignInput)["assignee"]
+        assignee = (
+            User.objects.filter(pk=user_id, is_active=True, memberships__brand=ticket.brand_id).first()
+            if user_id
+            else None
+        )
+        if user_id and assignee is None:
+            raise Refused(
+                "assignee", "unknown", _("Nobody with that number works for this brand. See /api/v1/members/.")
+            )
+        tickets.assign(ticket.pk, self.me, assignee)
+        return self._ticket(ticket.pk)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def resolve(self, request: Request, pk: str) -> Response:
+        return self._ticket(tickets.resolve(self.get_object().pk, self.me).pk)
+
+    @extend_schema(request=shapes.CloseInput)
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, pk: str) -> Response:
+        ticket = self.get_object()
+        return self._ticket(tickets.close(ticket.pk, self.me, **self.body(shapes.CloseInput)).pk)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str) -> Response:
+        return self._ticket(tickets.reopen(self.get_object().pk, self.me).pk)
+
+    def _ticket(self, ticket_id: int, status: int = 200) -> Response:
+        return Response(self.get_serializer(self.rows().get(pk=ticket_id)).data, status=status)
+
+
+def _delivery(delivery: Delivery) -> Response:
+    return Response(shapes.DeliverySerializer(delivery).data, status=202)
+
+
+def _channel_by_hand(brand: Brand, name: str) -> Channel:
+    rows = Channel.objects.for_brand(brand).filter(platform=MANUAL, is_active=True).select_related("brand")
+    channel = rows.filter(name__iexact=name.replace("_", " ")).first()
+    if channel is None:
+        names = ", ".join(rows.values_list("name", flat=True))
+        raise Refused(
+            "channel", "unknown", _("No channel of that name is kept by hand. There are: %(names)s.") % {"names": names}
+        )
+    return channel
+
+
+def _customer_of(brand: Brand, customer_id: int | None) -> Customer | None:
+    if customer_id is None:
+        return None
+    customer = Customer.objects.for_brand(brand).filter(pk=customer_id).first()
+    if customer is None:
+        raise Refused("customer", "unknown", _("This brand has no customer with that number."))
+    return customer
+
+
+class MessageFilter(BrandFilter):
+    ticket = filters.NumberFilter(field_name="ticket_id", min_value=1, max_value=2**63 - 1)
+    kind = filters.CharFilter()
+
+
+class MessageView(ReadResource):
+    serializer_class = shapes.MessageSerializer
+    filterset_class = MessageFilter
+    needs = {"triage": "ticket.triage"}
+
+    def rows(self) -> QuerySet[Message]:
+        return Message.objects.select_related("brand", "author", "profile")
+
+    @extend_schema(request=shapes.TriageInput)
+    @action(detail=True, methods=["post"])
+    def triage(self, request: Request, pk: str) -> Response:
+        """Correct what triage read; the correction stays."""
+        message = self.get_object()
+        if message.kind != "inbound":
+            raise Refused("message", "not_inbound", _("Only what a customer said is triaged."))
+        tickets.correct_triage(message.pk, self.me, **self.body(shapes.TriageInput))
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class DeliveryFilter(BrandFilter):
+    ticket = filters.NumberFilter(field_name="ticket_id", min_value=1, max_value=2**63 - 1)
+    state = Words(choices=PartState.choices)
+
+
+class DeliveryView(ReadResource):
+    serializer_class = shapes.DeliverySerializer
+    filterset_class = DeliveryFilter
+    needs = {"decide": "delivery.decide", "cancel": "ticket.reply"}
+    orderings = {"created": "-created_at"}
+
+    def rows(self) -> QuerySet[Delivery]:
+        return Delivery.objects.select_related("brand").prefetch_related("parts")
+
+    @extend_schema(request=shapes.DecisionInput)
+    @action(detail=True, methods=["post"])
+    def decide(self, request: Request, pk: str) -> Response:
+        """Say what became of a reply nobody knows of (or that was refused): sent, again or cancel."""
+        delivery = self.get_object()
+        replies.decide(delivery.pk, self.me, **self.body(shapes.DecisionInput))
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str) -> Response:
+        replies.cancel(self.get_object().pk, self.me)
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class NoticeFilter(BrandFilter):
+    open = filters.BooleanFilter(field_name="settled_at", lookup_expr="isnull")
+
+
+class NoticeView(ReadResource):
+    """What your role must know. `POST …/read/` marks one as seen by you."""
+
+    serializer_class = shapes.NoticeSerializer
+    filterset_class = NoticeFilter
+    needs = {"read": "notice.read"}
+    orderings = {"created": "-created_at"}
+
+    def rows(self) -> QuerySet[Notice]:
+        return Notice.objects.all()
+
+    def get_queryset(self) -> QuerySet[Notice]:
+        if getattr(self, "swagger_fake_view", False):
+            return Notice.objects.none()
+        me = User.objects.filter(pk=self.me.pk)
+        return notices.for_user(self.me).select_related("brand").prefetch_related(Prefetch("readers", me))
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def read(self, request: Request, pk: str) -> Response:
+        notice = self.get_object()
+        notice.readers.add(self.me)
+        return Response(self.get_serializer(self.get_object()).data)

@@ -1,0 +1,80 @@
+"""Logging a contact by hand: a phone call, somebody at the counter, a letter. It goes the same way in."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from helpdesk import events, intake
+from helpdesk.models import Channel, Customer, Message, Profile, ThreadKind, User, Visibility
+from helpdesk.ports import ports
+from helpdesk.text.clean import cleaned, one_line
+from helpdesk.workflow.brands import MANUAL
+from helpdesk.workflow.tickets import Refused, touch, words
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What the agent wrote down. Either `customer` or something of `name`, `phone`, `email` says who it was."""
+
+    text: str
+    customer: Customer | None = None
+    name: str = ""
+    phone: str = ""
+    email: str = ""
+    subject: str = ""
+    said_at: dt.datetime | None = None
+
+
+@transaction.atomic
+def log(channel: Channel, user: User, contact: Logged) -> Message:
+    """The first message of the new (or joined) ticket. Refused names the field."""
+    text = words(contact.text)
+    now = timezone.now()
+    said_at = contact.said_at or now
+    if said_at > now + dt.timedelta(minutes=5):
+        raise Refused("said_at", "in_the_future", _("This lies in the future. Say when they called or came."))
+    key = secrets.token_urlsafe(12)
+    item = intake.Contact(
+        person=_person(contact, channel),
+        thread_kind=ThreadKind.CONTACT,
+        thread_key=key,
+        text=cleaned(text),
+        said_at=min(said_at, now),
+        heard_at=now,
+        opened_by_author=True,
+        visibility=Visibility.PRIVATE,
+        subject=one_line(contact.subject, 200),
+        triage=ports.triage(text, 0),
+    )
+    message = intake.take_in(channel, [item])[0]
+    assert message is not None
+    message.author = user
+    message.save(update_fields=["author"])
+    touch(message.ticket, user)
+    events.record(
+        [events.happened("contact.logged", channel.brand_id, ticket=message.ticket_id, actor=user, message=message.pk)]
+    )
+    return message
+
+
+def _person(contact: Logged, channel: Channel) -> intake.Person:
+    name, phone, email = one_line(contact.name, 200), one_line(contact.phone, 40), one_line(contact.email, 254).lower()
+    if contact.customer is not None:
+        known = Profile.objects.filter(customer=contact.customer, namespace=MANUAL).first()
+        external = known.external_id if known else f"customer:{contact.customer.public_id}"
+        return intake.Person(channel.platform, MANUAL, external, phone or email, name, customer=contact.customer)
+    digits = "".join(sign for sign in phone if sign.isdigit())
+    if phone and len(digits) < 3:
+        raise Refused("phone", "no_number", _("This is no phone number."))
+    if not (name or phone or email):
+        raise Refused("name", "blank", _("Say who it was: a name, a phone number or an address."))
+    external = f"tel:{digits}" if digits else f"mailto:{email}" if email else f"person:{secrets.token_urlsafe(12)}"
+    return intake.Person(
+        channel.platform, MANUAL, external, phone or email, name or phone or email, verified_address=""
+    )

@@ -1,0 +1,101 @@
+"""The inbox: what must be answered next, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from helpdesk.desk.inbox_views import VIEWS, brand_choices, chosen_brands, rows_of
+from helpdesk.keyset import BadCursor, page
+from helpdesk.models import Message, Ticket
+from helpdesk.text.triage import Intent
+
+SIZE = 25
+BESIDE = 15  # rows of the list that stands beside a ticket
+
+
+class Filter(forms.Form):
+    """What narrows the list; anything else in the address is ignored."""
+
+    intent = forms.ChoiceField(choices=[("", _("All")), *Intent.choices], required=False)
+    reach = forms.IntegerField(min_value=1, required=False)
+    platform = forms.RegexField(r"^[a-z_]{1,30}$", required=False)
+
+    def narrow(self, rows: Any) -> Any:
+        given = self.cleaned_data if self.is_valid() else {}
+        if given.get("intent"):
+            rows = rows.filter(intent=given["intent"])
+        if given.get("reach"):
+            rows = rows.filter(reach__gte=given["reach"])
+        if given.get("platform"):
+            rows = rows.filter(platform=given["platform"])
+        return rows
+
+
+def listing(request: HttpRequest, view: str, size: int = SIZE) -> dict[str, Any]:
+    """Context of a list: rows with their latest words, and the neighbours' cursors."""
+    if view not in VIEWS:
+        raise Http404
+    form = Filter(request.GET)
+    rows = form.narrow(rows_of(request, view, timezone.now())).with_people()
+    brands = chosen_brands(request)
+    try:
+        found = page(rows, VIEWS[view].order, size, request.GET.get("cursor", ""), brands)
+    except BadCursor as error:
+        raise Http404 from error
+    attach_latest(found.rows)
+    kept = request.GET.copy()
+    kept.pop("cursor", None)
+    return {
+        "view": view,
+        "inbox": VIEWS[view],
+        "tickets": found.rows,
+        "next_cursor": found.next,
+        "previous_cursor": found.previous,
+        "kept": kept.urlencode(),
+        "filter": form,
+        "now": timezone.now(),
+    }
+
+
+def attach_latest(tickets: Sequence[Ticket]) -> None:
+    """Put each ticket's latest customer message on it, in one query."""
+    rows = Message.objects.filter(ticket__in=[ticket.pk for ticket in tickets], kind="inbound")
+    latest: dict[int, Message] = {}
+    for message in rows.only("ticket_id", "text", "said_at", "deleted_at", "visibility").order_by("said_at", "id"):
+        latest[message.ticket_id] = message
+    for ticket in tickets:
+        ticket.latest = latest.get(ticket.pk)  # type: ignore[attr-defined]
+
+
+@require_GET
+def inbox(request: HttpRequest, view: str) -> HttpResponse:
+    from helpdesk.desk.site import site
+
+    context = {**site.each_context(request), **listing(request, view), "title": VIEWS[view].title, "is_fullwidth": "1"}
+    context["brand_choices"] = brand_choices(request) if len(request.user.roles) > 1 else []  # type: ignore[union-attr]
+    context["chosen_brand"] = request.session.get("brand")
+    context["intents"] = Intent.choices
+    template = "desk/_list.html" if request.headers.get("HX-Request") else "desk/inbox.html"
+    return TemplateResponse(request, template, context)
+
+
+@require_POST
+def choose_brand(request: HttpRequest) -> HttpResponse:
+    """Work in one brand, or in all ("")."""
+    raw = request.POST.get("brand", "")
+    request.session["brand"] = int(raw) if raw.isascii() and raw.isdigit() and int(raw) in request.user.roles else None  # type: ignore[union-attr]
+    target = request.POST.get("next", "")
+    safe = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return redirect(target if safe else "desk:index")

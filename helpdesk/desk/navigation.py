@@ -1,0 +1,81 @@
+"""The desk's sidebar, with what waits behind each entry. Counts stop at 99: nobody needs more to decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from helpdesk import notices
+from helpdesk.desk.inbox_views import VIEWS, rows_of
+from helpdesk.permissions import may_anywhere
+from helpdesk.ports import ports
+
+MOST = 99
+
+
+def sections(request: HttpRequest) -> list[dict[str, Any]]:
+    """Groups of links in the shape django-unfold's sidebar takes."""
+    groups = [_inbox(request), _day(request)]
+    for section in ports.desk_sections:
+        groups += section(request)
+    groups.append(_set_up(request))
+    return [group for group in groups if group["items"]]
+
+
+def link(
+    request: HttpRequest, title: str, icon: str, url: str, badge: str = "", *, alarm: bool = False
+) -> dict[str, Any]:
+    path = request.path
+    return {
+        "title": title,
+        "icon": icon,
+        "link": url,
+        "active": path == url or (url != reverse("desk:index") and path.startswith(url)),
+        "badge": badge,
+        "badge_variant": "danger" if alarm else "primary",
+        "has_permission": True,
+    }
+
+
+def counted(rows: Any) -> str:
+    """ "" for none, "99+" where there are more."""
+    found = len(rows.order_by().values_list("pk", flat=True)[: MOST + 1])
+    return "" if not found else f"{MOST}+" if found > MOST else str(found)
+
+
+def _inbox(request: HttpRequest) -> dict[str, Any]:
+    now = timezone.now()
+    items = []
+    for key, view in VIEWS.items():
+        badge = counted(rows_of(request, key, now)) if view.counted else ""
+        items.append(
+            link(request, view.title, view.icon, reverse("desk:inbox", args=[key]), badge, alarm=key == "overdue")
+        )
+    return {"title": _("Inbox"), "items": items}
+
+
+def _day(request: HttpRequest) -> dict[str, Any]:
+    unseen = notices.for_user(request.user).filter(settled_at=None).exclude(readers=request.user.pk)  # type: ignore[arg-type]
+    items = [link(request, _("Notices"), "notifications", reverse("desk:notices"), counted(unseen), alarm=True)]
+    if may_anywhere(request.user, "ticket.log"):
+        items.append(link(request, _("Log a contact"), "add_call", reverse("desk:contact")))
+    items.append(link(request, _("Customers"), "group", reverse("desk:helpdesk_customer_changelist")))
+    return {"title": _("Today"), "items": items}
+
+
+def _set_up(request: HttpRequest) -> dict[str, Any]:
+    entries = (
+        ("brand.edit", _("Brands"), "storefront", "desk:helpdesk_brand_changelist"),
+        ("member.edit", _("Members"), "badge", "desk:helpdesk_membership_changelist"),
+        ("token.edit", _("API tokens"), "key", "desk:helpdesk_apitoken_changelist"),
+    )
+    items = [
+        link(request, title, icon, reverse(name))
+        for needs, title, icon, name in entries
+        if may_anywhere(request.user, needs)
+    ]
+    return {"title": _("Set up"), "items": items}

@@ -1,0 +1,272 @@
+"""The ticket's page, and what an agent does there: every verb is a POST of its own that comes back to the page.
+
+Bad input comes back with the sentence at its field and the words still in the box: nothing written is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages as flash
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from helpdesk.desk import inbox
+from helpdesk.desk.inbox_views import VIEWS
+from helpdesk.models import Delivery, Membership, Message, Priority, Ticket, TicketLink, User, Visibility
+from helpdesk.permissions import least_role, may
+from helpdesk.ports import Ability, ports
+from helpdesk.text.triage import Intent, Sentiment, Urgency
+from helpdesk.workflow import replies, tickets
+from helpdesk.workflow.tickets import Conflict, PermissionRefused, Refused
+
+MOST_MESSAGES = 200
+
+
+def visible(request: HttpRequest, ticket_id: int) -> Ticket:
+    return get_object_or_404(Ticket.objects.visible_to(request.user).with_people(), pk=ticket_id)
+
+
+@require_GET
+def ticket(request: HttpRequest, ticket_id: int) -> HttpResponse:
+    return _page(request, visible(request, ticket_id))
+
+
+def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
+    from helpdesk.desk.site import site
+
+    view = request.GET.get("view", "next")
+    beside = inbox.listing(request, view if view in VIEWS else "next", inbox.BESIDE)
+    conversation = _conversation(row)
+    context = {
+        **site.each_context(request),
+        **beside,
+        "ticket": row,
+        "conversation": conversation,
+        "composer": _composer(row, conversation, draft or {}),
+        "person": _person(request, row),
+        "links": TicketLink.objects.filter(later=row).select_related("earlier"),
+        "colleagues": Membership.objects.filter(brand=row.brand_id, user__is_active=True).exclude(role="auditor").select_related("user").order_by("user__name"),
+        "may": {verb: may(request.user, f"ticket.{verb}", row.brand_id) for verb in ("reply", "note", "assign", "resolve", "acknowledge", "edit", "triage")},
+        "may_decide": may(request.user, "delivery.decide", row.brand_id),
+        "priorities": Priority.choices,
+        "title": f"#{row.number}",
+        "is_fullwidth": "1",
+    }  # fmt: skip
+    return TemplateResponse(request, "desk/ticket.html", context, status=status)
+
+
+def _conversation(row: Ticket) -> list[Message]:
+    """The latest messages, oldest first, with all a bubble shows."""
+    found = row.messages.select_related("author", "profile", "delivery", "thread").prefetch_related(
+        "versions", "delivery__parts"
+    )
+    return list(found.order_by("-said_at", "-id")[:MOST_MESSAGES])[::-1]
+
+
+def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -> dict[str, Any]:
+    """What can be sent, where, and how long; private by default where the customer spoke privately last."""
+    targets: dict[str, Message | None] = {}
+    for message in conversation:
+        if message.kind == "inbound" and message.deleted_at is None:
+            targets[message.visibility] = message
+            targets["latest"] = message
+    public = targets.get("public")
+    private = targets.get("private") or targets.get("latest")
+    abilities: dict[str, Ability] = {
+        "public": ports.mouth.ability(row.channel, "public", public),
+        "private": ports.mouth.ability(row.channel, "private", private),
+        "like": ports.mouth.ability(row.channel, "like", public),
+    }
+    latest = targets.get("latest")
+    spoke = latest.visibility if latest else Visibility.PUBLIC
+    modes = [mode for mode in (spoke, "public", "private") if mode in ("public", "private") and abilities[mode].allowed]
+    return {
+        "abilities": abilities,
+        "mode": draft.get("mode") or (modes[0] if modes else "call"),
+        "text": draft.get("text", ""),
+        "error": draft.get("error", ""),
+    }
+
+
+def _person(request: HttpRequest, row: Ticket) -> dict[str, Any]:
+    """Who this is: profiles, and what came before."""
+    before = (
+        Ticket.objects.visible_to(request.user)
+        .filter(customer=row.customer_id)
+        .exclude(pk=row.pk)
+        .order_by("-created_at")
+    )
+    return {"profiles": list(row.customer.profiles.order_by("id")[:20]), "before": list(before[:8])}
+
+
+# --- verbs -----------------------------------------------------------------------------------------------------
+
+
+def verb(needs: str) -> Callable[[Callable[[HttpRequest, Ticket], str]], Callable[..., HttpResponse]]:
+    """A POST on a ticket: visible first (404), then the role (403), then the act; its sentence becomes a message."""
+
+    def wrap(act: Callable[[HttpRequest, Ticket], str]) -> Callable[..., HttpResponse]:
+        @require_POST
+        def view(request: HttpRequest, ticket_id: int) -> HttpResponse:
+            row = visible(request, ticket_id)
+            demand(request, needs, row.brand_id)
+            try:
+                said = act(request, row)
+            except Refused as refusal:
+                draft = {
+                    "text": request.POST.get("text", ""),
+                    "mode": request.POST.get("mode", ""),
+                    "error": refusal.text,
+                }
+                return _page(request, visible(request, ticket_id), draft=draft, status=400)
+            except Conflict as conflict:
+                draft = {
+                    "text": request.POST.get("text", ""),
+                    "mode": request.POST.get("mode", ""),
+                    "error": str(conflict),
+                }
+                return _page(request, visible(request, ticket_id), draft=draft, status=409)
+            except PermissionRefused as refusal:
+                raise PermissionDenied(str(refusal)) from refusal
+            flash.success(request, said)
+            return redirect("desk:ticket", ticket_id=ticket_id)
+
+        return view
+
+    return wrap
+
+
+def demand(request: HttpRequest, needs: str, brand_id: int) -> None:
+    """PermissionDenied, in words, unless the user's role in the brand reaches the action."""
+    if not may(request.user, needs, brand_id):
+        raise PermissionDenied(
+            _("This needs the role of %(role)s or higher in this brand.") % {"role": least_role(needs).label.lower()}
+        )
+
+
+def me(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+@verb("ticket.reply")
+def answer(request: HttpRequest, row: Ticket) -> str:
+    """What the composer sends: a public or private reply, a note, or a logged call, by `mode`."""
+    mode, text = request.POST.get("mode", ""), request.POST.get("text", "")
+    if mode == "note":
+        tickets.note(row.pk, me(request), text)
+        return _("Noted, for colleagues only.")
+    if mode == "call":
+        tickets.log_call(row.pk, me(request), text)
+        return _("The call is logged.")
+    if mode not in ("public", "private"):
+        raise Refused("mode", "required", _("Choose how to answer: in public, privately, by a note or a call."))
+    replies.reply(row.pk, me(request), text, mode)
+    return _("On its way.")
+
+
+@verb("ticket.acknowledge")
+def acknowledge(request: HttpRequest, row: Ticket) -> str:
+    replies.acknowledge(row.pk, me(request))
+    return _("Acknowledged. It still waits for an answer.")
+
+
+class AssignForm(forms.Form):
+    assignee = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+@verb("ticket.assign")
+def assign(request: HttpRequest, row: Ticket) -> str:
+    form = AssignForm(request.POST)
+    if not form.is_valid():
+        raise Refused("assignee", "unknown", _("Choose a colleague from the list."))
+    user_id = form.cleaned_data["assignee"]
+    somebody = (
+        User.objects.filter(pk=user_id, is_active=True, memberships__brand=row.brand_id).first() if user_id else None
+    )
+    if user_id and somebody is None:
+        raise Refused("assignee", "unknown", _("Choose a colleague from the list."))
+    tickets.assign(row.pk, me(request), somebody)
+    return _("It is %(name)s's now.") % {"name": somebody} if somebody else _("It is nobody's now.")
+
+
+@verb("ticket.resolve")
+def resolve(request: HttpRequest, row: Ticket) -> str:
+    tickets.resolve(row.pk, me(request))
+    return _("Resolved. If they write again within the brand's window it opens again.")
+
+
+@verb("ticket.resolve")
+def close(request: HttpRequest, row: Ticket) -> str:
+    tickets.close(row.pk, me(request), request.POST.get("reason", ""))
+    return _("Closed.")
+
+
+@verb("ticket.resolve")
+def reopen(request: HttpRequest, row: Ticket) -> str:
+    tickets.reopen(row.pk, me(request))
+    return _("Open again.")
+
+
+@verb("ticket.edit")
+def prioritise(request: HttpRequest, row: Ticket) -> str:
+    raw = request.POST.get("priority", "")
+    if raw not in ("1", "2", "3", "4"):
+        raise Refused("priority", "unknown", _("Choose a priority from the list."))
+    tickets.change(row.pk, me(request), priority=int(raw))
+    return _("Priority set.")
+
+
+class TriageForm(forms.Form):
+    message = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    intent = forms.ChoiceField(choices=Intent.choices, required=False)
+    sentiment = forms.ChoiceField(choices=Sentiment.choices, required=False)
+    urgency = forms.ChoiceField(choices=Urgency.choices, required=False)
+
+
+@verb("ticket.triage")
+def triage(request: HttpRequest, row: Ticket) -> str:
+    form = TriageForm(request.POST)
+    if not form.is_valid():
+        raise Refused("triage", "unknown", _("Choose a value from the list."))
+    message = get_object_or_404(Message, pk=form.cleaned_data["message"], ticket=row, kind="inbound")
+    values = {
+        name: value
+        for name, value in form.cleaned_data.items()
+        if name != "message" and value and value != getattr(message, name)
+    }
+    if values:
+        tickets.correct_triage(message.pk, me(request), **values)
+    return _("Noted: your reading stays.")
+
+
+@require_POST
+def decide(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    """What became of a reply nobody knows of: it is there, send again, or drop it."""
+    delivery = get_object_or_404(Delivery.objects.visible_to(request.user), pk=delivery_id)
+    demand(request, "delivery.decide", delivery.brand_id)
+    try:
+        replies.decide(delivery.pk, me(request), request.POST.get("decision", ""))
+        flash.success(request, _("Decided."))
+    except (Refused, Conflict) as error:
+        flash.error(request, str(error))
+    return redirect("desk:ticket", ticket_id=delivery.ticket_id)
+
+
+@require_POST
+def cancel(request: HttpRequest, delivery_id: int) -> HttpResponse:
+    delivery = get_object_or_404(Delivery.objects.visible_to(request.user), pk=delivery_id)
+    demand(request, "ticket.reply", delivery.brand_id)
+    try:
+        replies.cancel(delivery.pk, me(request))
+        flash.success(request, _("Taken back before it left."))
+    except Conflict as error:
+        flash.error(request, str(error))
+    return redirect("desk:ticket", ticket_id=delivery.ticket_id)

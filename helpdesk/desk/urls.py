@@ -1,0 +1,36 @@
+"""The desk's own addresses, inside the admin site."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.urls import URLPattern, path
+
+from helpdesk.desk import inbox, pages, tickets
+from helpdesk.ports import ports
+
+if TYPE_CHECKING:
+    from helpdesk.desk.site import DeskSite
+
+VERBS = ("answer", "acknowledge", "assign", "resolve", "close", "reopen", "prioritise", "triage")
+
+
+def patterns(site: DeskSite) -> list[URLPattern]:
+    guard = site.admin_view
+    own = [
+        path("inbox/<slug:view>/", guard(inbox.inbox), name="inbox"),
+        path("brand/", guard(inbox.choose_brand), name="choose_brand"),
+        path("tickets/<int:ticket_id>/", guard(tickets.ticket), name="ticket"),
+        *(
+            path(f"tickets/<int:ticket_id>/{verb}/", guard(getattr(tickets, verb)), name=f"ticket_{verb}")
+            for verb in VERBS
+        ),
+        path("deliveries/<int:delivery_id>/decide/", guard(tickets.decide), name="decide"),
+        path("deliveries/<int:delivery_id>/cancel/", guard(tickets.cancel), name="cancel_delivery"),
+        path("notices/", guard(pages.all_notices), name="notices"),
+        path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),
+        path("contact/", guard(pages.log_contact), name="contact"),
+    ]
+    for urls in ports.desk_urls:
+        own += urls(site)
+    return own

@@ -1,0 +1,62 @@
+"""One file per noun; import from here."""
+
+from helpdesk.models.access import ApiToken, IdempotencyRecord, token_hash
+from helpdesk.models.base import BrandQuerySet, BrandRow, public_id
+from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
+from helpdesk.models.customer import Customer, Profile
+from helpdesk.models.delivery import Delivery, DeliveryPart
+from helpdesk.models.event import Event, Notice
+from helpdesk.models.message import Attachment, Message, MessageKind, MessageVersion, Visibility
+from helpdesk.models.thread import Participant, Thread, ThreadKind
+from helpdesk.models.ticket import (
+    FAR,
+    CloseReason,
+    CustomField,
+    Deadline,
+    Priority,
+    Tag,
+    Ticket,
+    TicketLink,
+    TicketQuerySet,
+    Verdict,
+)
+from helpdesk.models.user import User
+
+__all__ = [
+    "FAR",
+    "ApiToken",
+    "Attachment",
+    "Brand",
+    "BrandCounter",
+    "BrandQuerySet",
+    "BrandRow",
+    "Channel",
+    "CloseReason",
+    "CustomField",
+    "Customer",
+    "Deadline",
+    "Delivery",
+    "DeliveryPart",
+    "Event",
+    "IdempotencyRecord",
+    "Membership",
+    "Message",
+    "MessageKind",
+    "MessageVersion",
+    "Notice",
+    "Participant",
+    "Priority",
+    "Profile",
+    "Tag",
+    "Team",
+    "Thread",
+    "ThreadKind",
+    "Ticket",
+    "TicketLink",
+    "TicketQuerySet",
+    "User",
+    "Verdict",
+    "Visibility",
+    "public_id",
+    "token_hash",
+]

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from helpdesk.models.base import BrandRow, public_id
+
+
+class Customer(BrandRow):
+    """The person behind one or more profiles."""
+
+    public_id = models.CharField(max_length=32, unique=True, default=public_id, editable=False)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    place = models.CharField(_("place"), max_length=100, blank=True)
+    about = models.TextField(_("what to know"), blank=True, help_text=_("For colleagues; never sent."))
+    custom = models.JSONField(default=dict, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("customer")
+        verbose_name_plural = _("customers")
+        indexes = [
+            models.Index(fields=["brand", "name"], name="customer_name"),
+            models.Index(fields=["brand", "created_at", "id"], name="customer_created"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(_("Somebody"))
+
+    @property
+    def initials(self) -> str:
+        words = [word.lstrip("@") for word in self.name.split() if word.lstrip("@")]
+        return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+class Profile(BrandRow):
+    """A handle on one platform. `external_id` is what the platform never changes (a DID, a user id)."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="profiles")
+    platform = models.CharField(max_length=30)
+    namespace = models.CharField(max_length=255)
+    external_id = models.CharField(max_length=512)
+    handle = models.CharField(max_length=255, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    url = models.CharField(max_length=1024, blank=True)
+    reach = models.PositiveIntegerField(_("followers"), null=True, blank=True)
+    verified_address = models.CharField(max_length=254, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["brand", "namespace", "external_id"], name="profile_once")]
+        indexes = [
+            models.Index(
+                fields=["brand", "verified_address"], condition=~models.Q(verified_address=""), name="profile_verified"
+            ),
+            models.Index(fields=["brand", "handle"], name="profile_handle"),
+        ]
+
+    def __str__(self) -> str:
+        return self.handle or self.name or self.external_id

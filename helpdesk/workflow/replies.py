@@ -1,0 +1,260 @@
+"""Answering: a reply becomes a message, a delivery and its frozen parts, in one transaction.
+
+What a platform allows is asked through `ports.mouth`; sending is done above. A part's state is changed here
+only, by `settle_part`, so that delivery, message, ticket, deadline and event always move together.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from helpdesk import events, notices, summary
+from helpdesk.models import Delivery, DeliveryPart, Message, MessageKind, Ticket, User, Visibility
+from helpdesk.permissions import Role
+from helpdesk.ports import FrozenPart, ReplyRefused, ports
+from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
+from helpdesk.workflow.tickets import Conflict, Refused, answered, locked, touch, words
+
+
+def reply_target(ticket: Ticket, visibility: str) -> Message | None:
+    """The customer's message a reply answers: the latest said that way, else the latest heard at all."""
+    inbound = ticket.messages.filter(kind=MessageKind.INBOUND, deleted_at=None).order_by("-said_at", "-id")
+    inbound = inbound.select_related("thread", "profile")
+    return inbound.filter(visibility=visibility).first() or (
+        inbound.first() if visibility == Visibility.PRIVATE else None
+    )
+
+
+@transaction.atomic
+def reply(ticket_id: int, user: User, text: str, visibility: str) -> Delivery:
+    """Queue a reply. Raises Refused (what to change, at its field) or Conflict."""
+    ticket = locked(ticket_id)
+    _not_over(ticket)
+    text = words(text)
+    target = reply_target(ticket, visibility)
+    parts = _frozen(ticket, visibility, target, text)
+    now = timezone.now()
+    message = Message.objects.create(
+        brand=ticket.brand,
+        ticket=ticket,
+        thread=target.thread if target and target.visibility == visibility else None,
+        kind=MessageKind.REPLY,
+        visibility=visibility,
+        author=user,
+        parent=target,
+        text=text,
+        said_at=now,
+        heard_at=now,
+        created_at=now,
+    )
+    delivery = _delivery(ticket, user, parts, now, message=message, reply_to=target, visibility=visibility)
+    touch(ticket, user)
+    summary.refresh([ticket.pk])
+    events.record(
+        [
+            events.happened(
+                "message.reply", ticket.brand_id, ticket=ticket.pk, actor=user, message=message.pk, delivery=delivery.pk
+            )
+        ]
+    )
+    return delivery
+
+
+@transaction.atomic
+def acknowledge(ticket_id: int, user: User) -> Delivery:
+    """A like, where the platform has one: seen, but not answered. No deadline is met by it."""
+    ticket = locked(ticket_id)
+    _not_over(ticket)
+    target = reply_target(ticket, Visibility.PUBLIC)
+    if (
+        target
+        and Delivery.objects.filter(reply_to=target, action="like").exclude(state__in=["failed", "cancelled"]).exists()
+    ):
+        raise Conflict(_("Their latest message has been acknowledged already."))
+    parts = _frozen(ticket, "like", target, "")
+    delivery = _delivery(ticket, user, parts, timezone.now(), reply_to=target, action=Delivery.Action.LIKE)
+    touch(ticket, user)
+    events.record(
+        [events.happened("ticket.acknowledged", ticket.brand_id, ticket=ticket.pk, actor=user, delivery=delivery.pk)]
+    )
+    return delivery
+
+
+def _not_over(ticket: Ticket) -> None:
+    if ticket.merged_into_id:
+        raise Conflict(_("This ticket was merged into another one. Answer there."))
+    if ticket.state in (TicketState.RESOLVED, TicketState.CLOSED):
+        raise Conflict(
+            _("This ticket is %(state)s. Reopen it to answer.") % {"state": ticket.get_state_display().lower()}
+        )
+
+
+def _frozen(ticket: Ticket, action: str, target: Message | None, text: str) -> list[FrozenPart]:
+    ability = ports.mouth.ability(ticket.channel, action, target)
+    if not ability.allowed:
+        raise Refused("visibility", "not_possible_here", ability.why_not)
+    try:
+        return ports.mouth.freeze(ticket.channel, action, target, text)
+    except ReplyRefused as refusal:
+        raise Refused(refusal.field, refusal.code, refusal.text) from refusal
+
+
+def _delivery(ticket: Ticket, user: User, parts: list[FrozenPart], now: dt.datetime, **values: Any) -> Delivery:
+    delivery = Delivery.objects.create(brand=ticket.brand, ticket=ticket, channel=ticket.channel, author=user, **values)
+    DeliveryPart.objects.bulk_create(
+        DeliveryPart(
+            brand=ticket.brand,
+            delivery=delivery,
+            position=position,
+            payload=part.payload,
+            expected_id=part.expected_id,
+            text_sha256=hashlib.sha256(str(part.payload.get("text", "")).encode()).hexdigest(),
+            send_after=now,
+        )
+        for position, part in enumerate(parts)
+    )
+    transaction.on_commit(lambda: ports.wake_deliveries([delivery.pk]))
+    return delivery
+
+
+# --- what becomes of a part ------------------------------------------------------------------------------------
+
+
+def settle_part(part: DeliveryPart, state: str, *, actor: User | None = None, **values: Any) -> None:
+    """Move a part (locked by the caller, in its transaction) to `state`, and all that follows from it."""
+    part.state = PART.step(part.state, state)
+    for name, value in values.items():
+        setattr(part, name, value)
+    if state != PartState.SENDING:
+        part.lease_until = None
+    if state == PartState.SENT:
+        part.sent_at = timezone.now()
+        part.problem = {}
+        part.payload = _without_words(part.payload)
+    part.save()
+    _follow(part.delivery, actor, part)
+
+
+def _without_words(payload: Any) -> Any:
+    """What stays of a sent payload: everything but the words."""
+    if not isinstance(payload, dict):
+        return payload
+    return {name: value for name, value in payload.items() if name not in ("text", "record", "message")}
+
+
+def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:
+    now = timezone.now()
+    after = delivery_state(delivery.parts.values_list("state", flat=True))
+    before, delivery.state = delivery.state, after
+    delivery.save(update_fields=["state"])
+    _tell(delivery, part)
+    if after == before:
+        return
+    events.record(
+        [
+            events.happened(
+                f"delivery.{after}", delivery.brand_id, ticket=delivery.ticket_id, actor=actor, delivery=delivery.pk
+            )
+        ]
+    )
+    if after == PartState.SENT and delivery.message_id:
+        Message.objects.filter(pk=delivery.message_id).update(sent_at=now)
+        # answered as of writing: what the customer said since then still waits for an answer
+        message = delivery.message
+        assert message is not None
+        answered(locked(delivery.ticket_id), message.created_at)
+
+
+def _tell(delivery: Delivery, part: DeliveryPart) -> None:
+    key = f"delivery:{delivery.pk}"
+    if delivery.state in (PartState.UNKNOWN, PartState.FAILED):
+        least = Role.LEAD if delivery.state == PartState.UNKNOWN else Role.AGENT
+        link = f"/desk/tickets/{delivery.ticket_id}/"
+        number = Ticket.objects.values_list("number", flat=True).get(pk=delivery.ticket_id)
+        notices.tell(
+            delivery.brand_id,
+            key,
+            f"delivery.{delivery.state}",
+            least=least,
+            link=link,
+            number=number,
+            problem=part.problem.get("code", ""),
+        )
+    else:
+        notices.settle(delivery.brand_id, key)
+
+
+notices.WORDS.update(
+    {
+        "delivery.unknown": "Ticket #%(number)s: we cannot tell whether a reply arrived. Look on the platform, then decide.",
+        "delivery.failed": "Ticket #%(number)s: a reply was refused (%(problem)s). Change it or send it again.",
+    }
+)
+
+
+@transaction.atomic
+def decide(delivery_id: int, user: User, decision: str) -> Delivery:
+    """A person looked: `sent` (it is there), `again` (it is not: send once more) or `cancel`.
+
+    Applies to the part that is unknown or failed. Conflict where there is none.
+    """
+    choices = {"sent": PartState.SENT, "again": PartState.QUEUED, "cancel": PartState.CANCELLED}
+    if decision not in choices:
+        raise Refused("decision", "unknown", _("Choose one of: %(choices)s.") % {"choices": ", ".join(choices)})
+    delivery, parts = _held(delivery_id)
+    stuck = next((part for part in parts if part.state in (PartState.UNKNOWN, PartState.FAILED)), None)
+    if stuck is None:
+        raise Conflict(
+            _("There is nothing to decide: this delivery is %(state)s.")
+            % {"state": delivery.get_state_display().lower()}
+        )
+    stuck.delivery = delivery
+    values: dict[str, Any] = {}
+    if decision == "sent":
+        values = {"external_id": stuck.external_id or stuck.expected_id or f"by-hand:{stuck.pk}"}
+    elif decision == "again":
+        values = {"send_after": timezone.now(), "problem": {}, "attempts": 0}
+    try:
+        settle_part(stuck, choices[decision], actor=user, **values)
+    except IllegalMove:
+        raise Conflict(_("A refused reply did not arrive: send it again or cancel it.")) from None
+    if decision == "cancel":
+        _cancel_rest(delivery, parts, user)
+    transaction.on_commit(lambda: ports.wake_deliveries([delivery.pk]))
+    return delivery
+
+
+@transaction.atomic
+def cancel(delivery_id: int, user: User) -> Delivery:
+    """Take back what has not left yet. Conflict where all of it has, or a part is on its way."""
+    delivery, parts = _held(delivery_id)
+    if any(part.state == PartState.SENDING for part in parts):
+        raise Conflict(_("It is being sent right now."))
+    if not any(part.state in PENDING_PART_STATES for part in parts):
+        raise Conflict(
+            _("There is nothing to take back: this delivery is %(state)s.")
+            % {"state": delivery.get_state_display().lower()}
+        )
+    _cancel_rest(delivery, parts, user)
+    return delivery
+
+
+def _cancel_rest(delivery: Delivery, parts: list[DeliveryPart], user: User) -> None:
+    for part in parts:
+        if PART.allows(part.state, PartState.CANCELLED) and part.state != PartState.UNKNOWN:
+            part.delivery = delivery
+            settle_part(part, PartState.CANCELLED, actor=user)
+
+
+def _held(delivery_id: int) -> tuple[Delivery, list[DeliveryPart]]:
+    """Delivery and parts, locked; ticket first, as everywhere."""
+    found = Delivery.objects.only("ticket_id").get(pk=delivery_id)
+    locked(found.ticket_id)
+    delivery = Delivery.objects.select_for_update().get(pk=delivery_id)
+    return delivery, list(delivery.parts.select_for_update().order_by("position"))

@@ -1,0 +1,1 @@
+"""The help centre, and what it learns. Stands above `helpdesk`."""

@@ -1,0 +1,1 @@
+"""The ear and the mouth: hears platforms, sends answers. Stands above `helpdesk`."""

@@ -1,0 +1,284 @@
+"""Accounts: connecting them, opening their connectors, and what happens when a platform refuses our log-in."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from helpdesk import events, notices
+from helpdesk.models import Brand, Channel, User
+from helpdesk.net import HttpClient, NetError, checked_url
+from helpdesk.workflow.tickets import Refused
+from mentions.models import Account, Source
+from mentions.platforms import registry
+from mentions.platforms.base import WORDS, Connector, Identity, Platform, PlatformError
+from mentions.seal import Unreadable, seal
+
+log = logging.getLogger(__name__)
+
+
+def open_connector(account: Account, http: HttpClient | None = None) -> Connector:
+    """A connector at work for this account. PlatformError("seal") where its secrets do not open."""
+    number = account.session_number
+
+    def keep(session: dict[str, Any]) -> None:
+        """Keep a new session, unless another worker has kept a newer one meanwhile."""
+        nonlocal number
+        mine = Account.objects.filter(pk=account.pk, session_number=number)
+        if mine.update(sealed_session=seal(session), session_number=F("session_number") + 1):
+            number += 1
+
+    try:
+        secrets, session = account.secrets, account.session
+    except Unreadable as error:
+        raise PlatformError("seal", str(error), permanent=True) from error
+    return registry.connector_class(account.platform)(
+        account.settings,
+        secrets,
+        session,
+        identity=Identity(account.namespace, account.external_id, account.handle, account.abilities),
+        http=http,
+        session_changed=keep,
+        account_id=account.pk,
+    )
+
+
+def problem_words(problem: Mapping[str, Any], platform: str) -> str:
+    """A stored problem as a sentence."""
+    if not problem:
+        return ""
+    words = WORDS.get(str(problem.get("code")), WORDS["bug"])
+    return _(words) % {"platform": registry.name_of(platform), "detail": problem.get("detail") or _("no details")}
+
+
+# --- connecting ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asked to listen to."""
+
+    platform: str
+    name: str
+    settings: Mapping[str, Any]
+    stream: str = ""
+    query: str = ""
+    rhythm_seconds: int | None = None
+
+
+def split_settings(platform: Platform, given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """(open, secret) settings, complete and of the right kind; Refused names the first that is not."""
+    known = {setting.name for setting in platform.settings}
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise Refused(
+            f"settings.{unknown[0]}",
+            "unknown",
+            _("%(platform)s has no such setting. It takes: %(known)s.")
+            % {"platform": platform.name, "known": ", ".join(sorted(known)) or "—"},
+        )
+    values: dict[bool, dict[str, str]] = {False: {}, True: {}}
+    for setting in platform.settings:
+        raw = given.get(setting.name, setting.default)
+        if not isinstance(raw, str):
+            raise Refused(f"settings.{setting.name}", "no_text", _("This must be text."))
+        value = raw.strip()
+        if not value and setting.required:
+            raise Refused(
+                f"settings.{setting.name}",
+                "required",
+                _("%(label)s is missing. %(help)s") % {"label": setting.label, "help": setting.help},
+            )
+        if len(value) > 1000 or any(ord(letter) < 32 for letter in value):
+            raise Refused(f"settings.{setting.name}", "invalid", _("This is too long or holds control characters."))
+        if setting.is_url:
+            try:
+                checked_url(value)
+            except NetError as error:
+                raise Refused(
+                    f"settings.{setting.name}",
+                    "bad_url",
+                    _("This is no usable address: it %(why)s.") % {"why": error.detail},
+                ) from error
+            value = value.rstrip("/")
+        values[setting.secret][setting.name] = value
+    return values[False], values[True]
+
+
+def probe(
+    platform: Platform, settings: Mapping[str, str], secrets: Mapping[str, str], account_id: int = 0
+) -> tuple[Identity, dict[str, Any]]:
+    """Log in and look: (who we are, the session). Refused says at which field what is wrong."""
+    kept: dict[str, Any] = {}
+
+    def keep(session: dict[str, Any]) -> None:
+        kept.update(session)
+
+    with HttpClient() as http:
+        connector = registry.connector_class(platform.key)(
+            settings, secrets, {}, http=http, session_changed=keep, account_id=account_id
+        )
+        try:
+            return connector.connect(), kept
+        except PlatformError as error:
+            raise Refused(_field_of(platform, error), error.code, problem_words(error.problem, platform.key)) from error
+
+
+def _field_of(platform: Platform, error: PlatformError) -> str:
+    """The setting a failed log-in is most likely about."""
+    secret = next((setting.name for setting in platform.settings if setting.secret), "")
+    address = next((setting.name for setting in platform.settings if setting.is_url), "")
+    name = secret if error.code in ("credentials", "forbidden") else address
+    return f"settings.{name}" if name else "settings"
+
+
+def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
+    """A source, with the account and channel it needs; tested by logging in before anything is stored."""
+    try:
+        platform = registry.platform(wanted.platform)
+    except registry.UnknownPlatform as error:
+        raise Refused("platform", "unknown", str(error)) from error
+    if wanted.platform not in registry.offered():
+        raise Refused(
+            "platform",
+            "unknown",
+            _("This platform cannot be connected. Choose one of: %(known)s.")
+            % {"known": ", ".join(registry.offered())},
+        )
+    stream = _stream(platform, wanted)
+    settings, secrets = split_settings(platform, wanted.settings)
+    identity, session = probe(platform, settings, secrets)
+    missing = identity.abilities.get("private", "") if stream.key == "direct" else ""
+    if missing:
+        raise Refused("stream", "not_offered", missing)
+    with transaction.atomic():
+        account = _account(brand, platform, wanted, settings, secrets, identity, session)
+        name = wanted.name if stream.key == platform.streams[0].key else f"{wanted.name}: {wanted.query or stream.name}"
+        source, is_new = Source.objects.get_or_create(
+            account=account,
+            kind=stream.key,
+            query=wanted.query,
+            defaults={
+                "brand": brand,
+                "name": name[:100],
+                "rhythm_seconds": wanted.rhythm_seconds or stream.rhythm_seconds,
+                "next_poll_at": timezone.now(),
+            },
+        )
+        if not is_new:
+            raise Refused(
+                "stream", "duplicate", _("This is listened to already, as “%(name)s”.") % {"name": source.name}
+            )
+        events.record([events.happened("source.added", brand, actor=user, source=source.pk)])
+    return source
+
+
+def _stream(platform: Platform, wanted: Wanted) -> Any:
+    key = wanted.stream or platform.streams[0].key
+    stream = next((stream for stream in platform.streams if stream.key == key), None)
+    if stream is None:
+        raise Refused(
+            "stream",
+            "unknown",
+            _("Choose one of: %(known)s.") % {"known": ", ".join(stream.key for stream in platform.streams)},
+        )
+    if stream.takes_query and not wanted.query.strip():
+        raise Refused("query", "required", _("Say what to search for."))
+    if wanted.query and not stream.takes_query:
+        raise Refused("query", "not_taken", _("This stream takes no search term."))
+    return stream
+
+
+def _account(
+    brand: Brand,
+    platform: Platform,
+    wanted: Wanted,
+    settings: dict[str, str],
+    secrets: dict[str, str],
+    identity: Identity,
+    session: dict[str, Any],
+) -> Account:
+    """The brand's account with this identity, brought up to date, or a new one with its channel."""
+    account = (
+        Account.objects.select_for_update()
+        .filter(brand=brand, platform=platform.key, namespace=identity.namespace, external_id=identity.external_id)
+        .first()
+    )
+    if account is None:
+        shown_as = settings.get("shown_as", "") if platform.key == "demo" else ""
+        taken = Channel.objects.filter(brand=brand, platform=platform.key, name=wanted.name).exists()
+        if taken:
+            raise Refused("name", "taken", _("There is a channel of that name already. Choose another name."))
+        channel = Channel.objects.create(
+            brand=brand, platform=platform.key, shown_as=shown_as, name=wanted.name, handle=identity.handle
+        )
+        account = Account(brand=brand, channel=channel, platform=platform.key)
+    _connected(account, settings, secrets, identity, session)
+    return account
+
+
+def _connected(
+    account: Account, settings: dict[str, str], secrets: dict[str, str], identity: Identity, session: dict[str, Any]
+) -> None:
+    account.settings, account.secrets = settings, secrets
+    account.namespace, account.external_id, account.handle = identity.namespace, identity.external_id, identity.handle
+    account.abilities = dict(identity.abilities)
+    account.sealed_session = seal(session) if session else ""
+    account.session_number += 1
+    account.state, account.problem = Account.State.FINE, {}
+    account.save()
+    Channel.objects.filter(pk=account.channel_id).update(handle=identity.handle)
+    notices.settle(account.brand_id, _notice_key(account))
+
+
+def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
+    """New settings for an account: tested first, then kept; its sources listen again from where they were."""
+    platform = registry.platform(account.platform)
+    try:
+        stored = account.secrets
+    except Unreadable:
+        stored = {}
+    settings, secrets = split_settings(platform, {**account.settings, **stored, **given})
+    identity, session = probe(platform, settings, secrets, account.pk)
+    if account.external_id and identity.external_id != account.external_id:
+        field = next((s.name for s in platform.settings if not s.secret and not s.is_url), "")
+        raise Refused(
+            f"settings.{field}",
+            "other_account",
+            _("This is another account (%(handle)s). Add it as a source of its own.") % {"handle": identity.handle},
+        )
+    with transaction.atomic():
+        row = Account.objects.select_for_update().get(pk=account.pk)
+        _connected(row, settings, secrets, identity, session)
+        Source.objects.filter(account=row).update(
+            next_poll_at=timezone.now(), failures=0, breaker_until=None, throttled_until=None, problem={}
+        )
+        events.record([events.happened("account.reconnected", row.brand_id, actor=user, account=row.pk)])
+
+
+def refused(account_id: int, problem: Mapping[str, Any]) -> None:
+    """The platform refuses our log-in: listening and sending pause, and the managers are told once."""
+    with transaction.atomic():
+        account = Account.objects.select_for_update().select_related("channel").get(pk=account_id)
+        if account.state == Account.State.RECONNECT:
+            return
+        account.state, account.problem = Account.State.RECONNECT, dict(problem)
+        account.sealed_session, account.session_number = "", account.session_number + 1
+        account.save(update_fields=["state", "problem", "sealed_session", "session_number"])
+        link = "/desk/sources/"
+        notices.tell(account.brand_id, _notice_key(account), "account.reconnect", link=link, name=account.channel.name)
+        events.record(
+            [events.happened("account.refused", account.brand_id, account=account.pk, problem=problem.get("code"))]
+        )
+    log.warning("account %s needs reconnection (%s)", account_id, problem.get("code"))
+
+
+def _notice_key(account: Account) -> str:
+    return f"account:{account.pk}"

@@ -1,0 +1,179 @@
+"""Sources, quarantine and platforms in the API; plugged in through helpdesk's ports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.routers import DefaultRouter
+
+from helpdesk.api.serializers import StrictSerializer
+from helpdesk.api.views import BrandFilter, ReadResource
+from helpdesk.models import Brand
+from mentions import accounts, polling, sources
+from mentions.health import health
+from mentions.models import Quarantine, Source
+from mentions.platforms import registry
+
+
+class HealthShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    words = serializers.CharField()
+    why = serializers.CharField(allow_blank=True)
+
+
+class SourceSerializer(serializers.ModelSerializer[Source]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    platform = serializers.CharField(source="account.platform", read_only=True)
+    channel = serializers.IntegerField(source="account.channel_id", read_only=True)
+    handle = serializers.CharField(source="account.handle", read_only=True)
+    stream = serializers.CharField(source="kind", read_only=True)
+    settings = serializers.DictField(source="account.settings", read_only=True, help_text="Without secrets.")
+    health = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Source
+        fields = [
+            "id", "brand", "platform", "channel", "name", "handle", "stream", "query", "settings", "is_active", "rhythm_seconds",
+            "health", "next_poll_at", "last_fine_at", "last_heard_at", "heard_count", "budget_per_hour", "budget_used", "created_at",
+        ]  # fmt: skip
+
+    @extend_schema_field(HealthShape)
+    def get_health(self, row: Source) -> dict[str, str]:
+        state = health(row, timezone.now())
+        return {"code": state.code, "words": state.words, "why": state.why}
+
+
+class SourceInput(StrictSerializer):
+    brand = serializers.CharField(
+        max_length=50, required=False, help_text="Its slug; may be left out by who has one brand."
+    )
+    platform = serializers.CharField(max_length=30)
+    name = serializers.CharField(max_length=100)
+    settings = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=1000), default=dict)
+    stream = serializers.CharField(max_length=30, required=False, default="")
+    query = serializers.CharField(max_length=512, required=False, default="", allow_blank=True)
+    rhythm_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
+
+
+class SourceChange(StrictSerializer):
+    name = serializers.CharField(max_length=100, required=False)
+    is_active = serializers.BooleanField(required=False)
+    rhythm_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
+    budget_per_hour = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
+    settings = serializers.DictField(
+        child=serializers.CharField(allow_blank=True, max_length=1000), required=False, help_text="Reconnects."
+    )
+
+
+class SourceFilter(BrandFilter):
+    platform = filters.CharFilter(field_name="account__platform")
+
+
+class SourceView(ReadResource):
+    serializer_class = SourceSerializer
+    filterset_class = SourceFilter
+    needs = {"partial_update": "source.edit", "poll": "source.poll"}
+
+    def rows(self) -> QuerySet[Source]:
+        return Source.objects.select_related("account", "brand")
+
+    @extend_schema(request=SourceInput, responses={201: SourceSerializer})
+    def create(self, request: Request) -> Response:
+        """Connect an account (tested by logging in) and listen to one of its streams."""
+        given = self.body(SourceInput)
+        brand = self.brand_asked(given.pop("brand", None), "source.edit")
+        source = accounts.add_source(brand, self.me, accounts.Wanted(**given))
+        return Response(self.get_serializer(self.rows().get(pk=source.pk)).data, status=201)
+
+    @extend_schema(request=SourceChange)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Pause, slow down, rename; with `settings`, reconnect the account."""
+        source = self.get_object()
+        sources.change(source.pk, self.me, **self.body(SourceChange))
+        return Response(self.get_serializer(self.rows().get(pk=source.pk)).data)
+
+    @extend_schema(
+        request=None,
+        responses=inline_serializer(
+            "PollCounts",
+            {
+                "claimed": serializers.BooleanField(),
+                "heard": serializers.IntegerField(),
+                "new": serializers.IntegerField(),
+            },
+        ),
+    )
+    @action(detail=True, methods=["post"])
+    def poll(self, request: Request, pk: str) -> Response:
+        """Look now, and say what came. `claimed` is false where a worker is at it already."""
+        return Response(polling.poll(self.get_object().pk, forced=True))
+
+
+class QuarantineSerializer(serializers.ModelSerializer[Quarantine]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+
+    class Meta:
+        model = Quarantine
+        fields = ["id", "brand", "source", "raw", "problem", "tries", "seen_at", "settled_at"]
+
+
+class QuarantineFilter(BrandFilter):
+    source = filters.NumberFilter(field_name="source_id", min_value=1, max_value=2**63 - 1)
+    open = filters.BooleanFilter(field_name="settled_at", lookup_expr="isnull")
+
+
+class QuarantineView(ReadResource):
+    serializer_class = QuarantineSerializer
+    filterset_class = QuarantineFilter
+    needs = {"retry": "quarantine.retry"}
+    orderings = {"seen": "-seen_at"}
+
+    def rows(self) -> QuerySet[Quarantine]:
+        return Quarantine.objects.select_related("brand")
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Read the item again; `settled_at` is set where it is in now."""
+        row = self.get_object()
+        polling.retry_quarantined(row.pk)
+        return Response(self.get_serializer(self.rows().get(pk=row.pk)).data)
+
+
+class PlatformView(viewsets.ViewSet):
+    """What can be connected, and which settings each takes."""
+
+    @extend_schema(responses={200: serializers.ListField(child=serializers.DictField())})
+    def list(self, request: Request) -> Response:
+        return Response({"results": [_platform(key) for key in registry.offered()]})
+
+
+def _platform(key: str) -> dict[str, Any]:
+    platform = registry.platform(key)
+    fields = [
+        {
+            "name": s.name,
+            "label": s.label,
+            "help": s.help,
+            "secret": s.secret,
+            "required": s.required,
+            "default": s.default,
+        }
+        for s in platform.settings
+    ]
+    streams = [{"key": s.key, "name": s.name, "takes_query": s.takes_query} for s in platform.streams]
+    return {"key": key, "name": platform.name, "settings": fields, "streams": streams}
+
+
+def add_routes(router: DefaultRouter) -> None:
+    router.register("sources", SourceView, "source")
+    router.register("quarantine", QuarantineView, "quarantine")
+    router.register("platforms", PlatformView, "platform")

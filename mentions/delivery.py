@@ -1,0 +1,201 @@
+"""Sending, at most once. `sending` commits before the request; what became of it commits after, fenced.
+
+A part found in `sending` with an expired lease was some worker's when it died. Finding our post proves it sent;
+not finding it proves nothing: it is sent again only where the platform makes the frozen payload idempotent,
+else it is unknown, and a person decides.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from helpdesk.models import Delivery, DeliveryPart
+from helpdesk.net import HttpClient
+from helpdesk.states import PartState
+from helpdesk.workflow.replies import settle_part
+from helpdesk.workflow.tickets import locked
+from mentions import accounts
+from mentions.models import Account
+from mentions.platforms import registry
+from mentions.platforms.base import Connector, PlatformError, Sent
+
+log = logging.getLogger(__name__)
+
+MOST_ATTEMPTS = 10
+HOUR = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A part in `sending` that is ours until its lease ends. `orphan`: another worker may have sent it."""
+
+    part: DeliveryPart
+    account: Account
+    token: int
+    orphan: bool
+
+
+def due_deliveries(now: dt.datetime, most: int = 100) -> list[int]:
+    """Deliveries with a part to send now, or one whose worker died."""
+    due = Q(state=PartState.QUEUED, send_after__lte=now) | Q(state=PartState.SENDING, lease_until__lt=now)
+    moving = (PartState.QUEUED, PartState.SENDING)  # where a part failed or is unknown, those after it wait
+    rows = DeliveryPart.objects.filter(
+        due, delivery__state__in=moving, delivery__channel__account__state=Account.State.FINE
+    )
+    return list(dict.fromkeys(rows.order_by("send_after", "id").values_list("delivery_id", flat=True)[:most]))
+
+
+def deliver(delivery_id: int) -> dict[str, int]:
+    """Send what is due of one delivery, part after part: counts by the state each part ended in."""
+    counts: dict[str, int] = {}
+    with HttpClient() as http:
+        while (claimed := claim(delivery_id)) is not None:
+            state = attempt(claimed, http)
+            counts[state] = counts.get(state, 0) + 1
+            if state != PartState.SENT:
+                break
+    return counts
+
+
+def claim(delivery_id: int) -> Claim | None:
+    """The next part of the delivery, now `sending` and ours; None where nothing is due or it is in other hands."""
+    now = timezone.now()
+    with transaction.atomic():
+        found = Delivery.objects.only("ticket_id").filter(pk=delivery_id).first()
+        if found is None:
+            return None
+        locked(found.ticket_id)  # ticket, then delivery, then part: the same order everywhere
+        delivery = (
+            Delivery.objects.select_for_update(of=("self",))
+            .select_related("channel__account__brand")
+            .get(pk=delivery_id)
+        )
+        account = getattr(delivery.channel, "account", None)
+        parts = list(delivery.parts.select_for_update().order_by("position"))
+        part = next((part for part in parts if part.state != PartState.SENT), None)
+        if part is None or account is None or account.state != Account.State.FINE:
+            return None
+        orphan = part.state == PartState.SENDING and part.lease_until is not None and part.lease_until < now
+        if not orphan and not (part.state == PartState.QUEUED and part.send_after <= now):
+            return None
+        if not orphan and not _within_budget(account, part, now):
+            return None
+        part.delivery = delivery
+        values: dict[str, Any] = {
+            "lease_until": now + dt.timedelta(seconds=settings.LEASE_SECONDS),
+            "lease_token": part.lease_token + 1,
+            "attempts": part.attempts + 1,
+        }
+        if part.position and part.attempts == 0:
+            values["payload"] = _after(account, part, parts[part.position - 1])
+        if orphan:
+            for name, value in values.items():
+                setattr(part, name, value)
+            part.save(update_fields=list(values))
+        else:
+            settle_part(part, PartState.SENDING, **values)
+    return Claim(part, account, part.lease_token, orphan)
+
+
+def _after(account: Account, part: DeliveryPart, previous: DeliveryPart) -> dict[str, Any]:
+    connector = registry.connector_class(account.platform)(account.settings, {}, {})
+    return connector.following(part.payload or {}, Sent(previous.external_id, external=previous.external))
+
+
+def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bool:
+    """Count this write against the account's hour; where it is used up, the part waits for the next."""
+    most = registry.platform(account.platform).writes_per_hour
+    if most is None:
+        return True
+    if account.write_window_at is None or now - account.write_window_at >= HOUR:
+        Account.objects.filter(pk=account.pk).update(write_window_at=now, write_used=0)
+        account.write_used, account.write_window_at = 0, now
+    cost = registry.connector_class(account.platform)(account.settings, {}, {}).write_cost(part.payload or {})
+    if account.write_used + cost > most:
+        part.send_after, part.problem = account.write_window_at + HOUR, {"code": "budget"}
+        part.save(update_fields=["send_after", "problem"])
+        return False
+    Account.objects.filter(pk=account.pk).update(write_used=F("write_used") + cost)
+    return True
+
+
+def attempt(claimed: Claim, http: HttpClient) -> str:
+    """Send (or look for) one claimed part and settle it; the state it is in now."""
+    payload = claimed.part.payload or {}
+    connector = None
+    try:
+        connector = accounts.open_connector(claimed.account, http)
+        if claimed.orphan and (found := connector.find(payload)) is not None:
+            return settle(claimed, PartState.SENT, found)
+        if claimed.orphan and not connector.resendable(payload):
+            return settle(claimed, PartState.UNKNOWN, problem={"code": "unsure"})
+        return settle(claimed, PartState.SENT, connector.send(payload))
+    except PlatformError as error:
+        log.info("part %s: %s", claimed.part.pk, error)
+        return _not_sent(claimed, connector, payload, error)
+
+
+def _not_sent(claimed: Claim, connector: Connector | None, payload: dict[str, Any], error: PlatformError) -> str:
+    """What a failed try means for the part."""
+    if connector is not None and (error.maybe_done or claimed.orphan):
+        return _unsure(claimed, connector, payload, error)
+    if error.code in ("credentials", "seal"):
+        accounts.refused(claimed.account.pk, error.problem)
+        return settle(claimed, PartState.QUEUED, problem=error.problem)
+    if error.code == "throttled":
+        return _again(claimed, error, error.retry_after)
+    if error.permanent or claimed.part.attempts >= MOST_ATTEMPTS:
+        return settle(claimed, PartState.FAILED, problem=error.problem)
+    return _again(claimed, error, error.retry_after)
+
+
+def _unsure(claimed: Claim, connector: Connector, payload: dict[str, Any], error: PlatformError) -> str:
+    """It may have arrived: look; send again only where that is harmless."""
+    try:
+        found = connector.find(payload)
+    except PlatformError as second:
+        log.info("part %s: could not look for it: %s", claimed.part.pk, second)
+        found = None
+    if found is not None:
+        return settle(claimed, PartState.SENT, found)
+    if connector.resendable(payload) and claimed.part.attempts < MOST_ATTEMPTS:
+        if error.code in ("credentials", "seal"):
+            accounts.refused(claimed.account.pk, error.problem)
+        return _again(claimed, error, error.retry_after)
+    return settle(claimed, PartState.UNKNOWN, problem={"code": "unsure"})
+
+
+def _again(claimed: Claim, error: PlatformError, asked: float | None) -> str:
+    wait = asked if asked is not None else random.uniform(0.5, min(300.0, 2.0 ** min(claimed.part.attempts, 9)))  # noqa: S311
+    later = timezone.now() + dt.timedelta(seconds=min(wait, 86_400))
+    return settle(claimed, PartState.QUEUED, send_after=later, problem=error.problem)
+
+
+def settle(claimed: Claim, state: str, sent: Sent | None = None, **values: Any) -> str:
+    """Write what became of the part, if it is still ours; proof that it was sent counts even from a late worker."""
+    if sent is not None:
+        values |= {"external_id": sent.external_id, "external": {**sent.external, "url": sent.url}}
+    with transaction.atomic():
+        locked(claimed.part.delivery.ticket_id)
+        Delivery.objects.select_for_update().get(pk=claimed.part.delivery_id)
+        part = (
+            DeliveryPart.objects.select_for_update(of=("self",))
+            .select_related("delivery__message")
+            .get(pk=claimed.part.pk)
+        )
+        ours = part.lease_token == claimed.token and part.state == PartState.SENDING
+        proven = sent is not None and part.state in (PartState.SENDING, PartState.UNKNOWN)
+        if not ours and not proven:
+            log.warning("part %s is no longer ours: %s not written", part.pk, state)
+            return str(part.state)
+        settle_part(part, state, **values)
+    return str(state)

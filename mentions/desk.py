@@ -1,0 +1,265 @@
+"""The desk's pages about listening: sources with their health, and what could not be taken in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib import messages as flash
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from helpdesk.desk.navigation import counted, link
+from helpdesk.desk.site import DeskSite, site
+from helpdesk.desk.tickets import demand, me
+from helpdesk.models import Brand
+from helpdesk.permissions import brands_where, may, may_anywhere
+from helpdesk.workflow.tickets import Refused
+from mentions import accounts, polling, sources
+from mentions.health import health
+from mentions.models import Quarantine, Source
+from mentions.platforms import registry
+from mentions.platforms.base import Platform
+
+
+def urls(desk: DeskSite) -> list[Any]:
+    guard = desk.admin_view
+    return [
+        path("sources/", guard(all_sources), name="sources"),
+        path("sources/add/<slug:key>/", guard(add_source), name="add_source"),
+        path("sources/<int:source_id>/", guard(edit_source), name="source"),
+        path("sources/<int:source_id>/poll/", guard(poll_now), name="poll_source"),
+        path("sources/<int:source_id>/pause/", guard(pause), name="pause_source"),
+        path("quarantine/", guard(quarantine), name="quarantine"),
+        path("quarantine/<int:row_id>/retry/", guard(retry), name="retry_quarantined"),
+        path("quarantine/<int:row_id>/drop/", guard(drop), name="drop_quarantined"),
+    ]
+
+
+def sections(request: HttpRequest) -> list[dict[str, Any]]:
+    stuck = Quarantine.objects.visible_to(request.user).filter(settled_at=None)
+    items = [
+        link(request, _("Sources"), "hearing", reverse("desk:sources")),
+        link(request, _("Quarantine"), "warning", reverse("desk:quarantine"), counted(stuck), alarm=True),
+    ]
+    return [{"title": _("Listening"), "items": items}]
+
+
+def _page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    return TemplateResponse(request, template, {**site.each_context(request), **context}, status=status)
+
+
+@require_GET
+def all_sources(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    found = Source.objects.visible_to(request.user).select_related("account__channel", "brand")
+    rows = [
+        {
+            "source": row,
+            "health": health(row, now),
+            "may_poll": may(me(request), "source.poll", row.brand_id),
+            "may_edit": may(me(request), "source.edit", row.brand_id),
+        }
+        for row in found.order_by("brand__name", "name")
+    ]
+    offered = (
+        [registry.platform(key) for key in registry.offered()] if may_anywhere(request.user, "source.edit") else []
+    )
+    return _page(request, "desk/sources.html", {"sources": rows, "offered": offered, "title": _("Sources")})
+
+
+class SourceForm(forms.Form):
+    """What connecting an account to listen to takes: the platform's own settings, and where it goes."""
+
+    brand = forms.ModelChoiceField(Brand.objects.none(), label=gettext_lazy("Brand"), empty_label=None)
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=100, help_text=gettext_lazy("As colleagues will know it.")
+    )
+    stream = forms.ChoiceField(label=gettext_lazy("Listen to"))
+    query = forms.CharField(
+        label=gettext_lazy("Search for"), max_length=512, required=False, help_text=gettext_lazy("Only for a search.")
+    )
+
+    def __init__(self, *args: Any, platform: Platform, brands: list[int], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.platform = platform
+        self.fields["brand"].queryset = Brand.objects.filter(pk__in=brands)  # type: ignore[attr-defined]
+        self.fields["stream"].choices = [(stream.key, stream.name) for stream in platform.streams]  # type: ignore[attr-defined]
+        add_settings(self, platform)
+
+    def wanted(self) -> accounts.Wanted:
+        given = self.cleaned_data
+        return accounts.Wanted(self.platform.key, given["name"], settings_of(self), given["stream"], given["query"])
+
+
+def add_settings(form: forms.Form, platform: Platform, *, kept: dict[str, Any] | None = None) -> None:
+    """The platform's settings as fields named `settings.<name>`; secrets are never shown again."""
+    for setting in platform.settings:
+        widget: Any = (
+            forms.PasswordInput(attrs={"autocomplete": "off"})
+            if setting.secret
+            else forms.TextInput(attrs={"autocomplete": "off"})
+        )
+        form.fields[f"settings.{setting.name}"] = forms.CharField(
+            label=setting.label,
+            help_text=setting.help,
+            required=setting.required and not (kept is not None and setting.secret),
+            initial=(kept or {}).get(setting.name, setting.default),
+            max_length=1000,
+            widget=widget,
+        )
+
+
+def settings_of(form: forms.Form) -> dict[str, str]:
+    """What was typed; an empty secret means: the one you have."""
+    prefix = "settings."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in form.cleaned_data.items()
+        if name.startswith(prefix) and value
+    }
+
+
+@require_http_methods(["GET", "POST"])
+def add_source(request: HttpRequest, key: str) -> HttpResponse:
+    brands = brands_where(me(request), "source.edit")
+    if not brands:
+        demand(request, "source.edit", next(iter(me(request).roles)))
+    if key not in registry.offered():
+        flash.error(request, _("There is no platform “%(key)s”.") % {"key": key})
+        return redirect("desk:sources")
+    platform = registry.platform(key)
+    form = SourceForm(request.POST or None, platform=platform, brands=brands)
+    if request.method == "POST" and form.is_valid():
+        try:
+            source = accounts.add_source(form.cleaned_data["brand"], me(request), form.wanted())
+        except Refused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
+        else:
+            flash.success(request, _("Connected. “%(name)s” is listened to from now on.") % {"name": source.name})
+            return redirect("desk:sources")
+    title = _("Listen to %(platform)s") % {"platform": platform.name}
+    return _page(
+        request,
+        "desk/source_form.html",
+        {"form": form, "title": title, "platform": platform},
+        400 if form.errors else 200,
+    )
+
+
+class SourceSettings(forms.Form):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
+    rhythm_seconds = forms.IntegerField(
+        label=gettext_lazy("Look every"), min_value=1, max_value=86_400, help_text=gettext_lazy("Seconds.")
+    )
+    budget_per_hour = forms.IntegerField(
+        label=gettext_lazy("Requests an hour, at most"), min_value=1, max_value=100_000
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
+    source = _source(request, source_id)
+    demand(request, "source.edit", source.brand_id)
+    platform = registry.platform(source.account.platform)
+    initial = {name: getattr(source, name) for name in ("name", "rhythm_seconds", "budget_per_hour")}
+    form = SourceSettings(request.POST or None, initial=initial)
+    add_settings(form, platform, kept=source.account.settings)
+    if request.method == "POST" and form.is_valid():
+        given = settings_of(form)
+        secret = {setting.name for setting in platform.settings if setting.secret} & set(given)
+        moved = secret or any(given.get(name, "") != value for name, value in source.account.settings.items())
+        try:
+            sources.change(
+                source.pk, me(request), given if moved else None, **{name: form.cleaned_data[name] for name in initial}
+            )
+        except Refused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
+        else:
+            flash.success(request, _("Saved.") if not moved else _("Connected again; it goes on from where it was."))
+            return redirect("desk:sources")
+    context = {
+        "form": form,
+        "source": source,
+        "platform": platform,
+        "health": health(source, timezone.now()),
+        "title": source.name,
+    }
+    return _page(request, "desk/source_form.html", context, 400 if form.errors else 200)
+
+
+def _source(request: HttpRequest, source_id: int) -> Source:
+    row: Source = get_object_or_404(
+        Source.objects.visible_to(request.user).select_related("account", "brand"), pk=source_id
+    )
+    return row
+
+
+@require_POST
+def poll_now(request: HttpRequest, source_id: int) -> HttpResponse:
+    source = _source(request, source_id)
+    demand(request, "source.poll", source.brand_id)
+    counts = polling.poll(source.pk, forced=True)
+    if not counts["claimed"]:
+        flash.info(request, _("A worker is at it already."))
+    elif counts.get("problem"):
+        flash.error(request, accounts.problem_words(counts["problem"], source.account.platform))
+    else:
+        flash.success(request, _("Looked: %(new)d new, %(edited)d edited, %(deleted)d deleted.") % counts)
+    return redirect("desk:sources")
+
+
+@require_POST
+def pause(request: HttpRequest, source_id: int) -> HttpResponse:
+    source = _source(request, source_id)
+    demand(request, "source.edit", source.brand_id)
+    row = sources.change(source.pk, me(request), is_active=not source.is_active)
+    flash.success(
+        request, _("Listening again.") if row.is_active else _("Paused: nothing is heard until you start it again.")
+    )
+    return redirect("desk:sources")
+
+
+@require_GET
+def quarantine(request: HttpRequest) -> HttpResponse:
+    found = Quarantine.objects.visible_to(request.user).filter(settled_at=None)
+    rows = [
+        {
+            "item": row,
+            "shown": json.dumps(row.raw, indent=1, ensure_ascii=False)[:8000],
+            "may_retry": may(me(request), "quarantine.retry", row.brand_id),
+        }
+        for row in found.select_related("source__account", "brand").order_by("-seen_at")[:100]
+    ]
+    return _page(request, "desk/quarantine.html", {"rows": rows, "title": _("Quarantine")})
+
+
+def _quarantined(request: HttpRequest, row_id: int) -> Quarantine:
+    row: Quarantine = get_object_or_404(Quarantine.objects.visible_to(request.user), pk=row_id)
+    demand(request, "quarantine.retry", row.brand_id)
+    return row
+
+
+@require_POST
+def retry(request: HttpRequest, row_id: int) -> HttpResponse:
+    row = _quarantined(request, row_id)
+    if polling.retry_quarantined(row.pk):
+        flash.success(request, _("It is in now."))
+    else:
+        flash.error(request, _("It still cannot be read. It stays here, with the reason."))
+    return redirect("desk:quarantine")
+
+
+@require_POST
+def drop(request: HttpRequest, row_id: int) -> HttpResponse:
+    row = _quarantined(request, row_id)
+    Quarantine.objects.filter(pk=row.pk).update(settled_at=timezone.now())
+    flash.success(request, _("Dropped: it is kept, but no longer waits for you."))
+    return redirect("desk:quarantine")

@@ -1,0 +1,48 @@
+"""How a source is, in words: one function, read by the desk, the API and `doctor`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from mentions.accounts import problem_words
+from mentions.models import Account, Source
+
+
+@dataclass(frozen=True)
+class Health:
+    """`code`: fresh, new, late, throttled, reconnect, broken or paused. `words` say it, `why` says more."""
+
+    code: str
+    words: str
+    why: str = ""
+
+    @property
+    def is_well(self) -> bool:
+        return self.code in ("fresh", "new", "paused")
+
+
+def health(source: Source, now: dt.datetime) -> Health:
+    """`source.account` must be loaded."""
+    why = problem_words(source.account.problem or source.problem, source.account.platform)
+    if source.account.state == Account.State.RECONNECT:
+        return Health("reconnect", _("Needs reconnection"), why)
+    if not source.is_active:
+        return Health("paused", _("Paused"))
+    if source.throttled_until and source.throttled_until > now:
+        return Health("throttled", _("Throttled"), why)
+    if source.breaker_until is not None:
+        return Health("broken", _("Broken"), why)
+    if source.last_fine_at is None and not source.failures and now - source.created_at < patience(source):
+        return Health("new", _("Not yet heard"))
+    last = source.last_fine_at or source.created_at
+    if source.failures or now - last > patience(source):
+        return Health("late", _("Late"), why or _("No worker has looked for a while. Is `manage.py up` running?"))
+    return Health("fresh", _("Fresh"))
+
+
+def patience(source: Source) -> dt.timedelta:
+    """How long after its last look a source counts as late."""
+    return dt.timedelta(seconds=source.rhythm_seconds * 3 + 60)

@@ -1,0 +1,390 @@
+"""Pages in → mentions, stored once; the new ones go on to intake. A page and its cursor commit together.
+
+What costs time but no locks (cleaning, triage, looking up authors) happens before the transaction. Inside it, a
+page is stored as a set; if anything in it cannot be, the set is rolled back and its items are tried one by one,
+and those that fail go to quarantine with what was wrong.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.utils import timezone
+
+from helpdesk import intake
+from helpdesk.models import DeliveryPart, Message, Visibility
+from helpdesk.text.clean import cleaned, one_line, storable
+from helpdesk.text.triage import Triage
+from helpdesk.workflow import forget
+from mentions.models import Account, Heard, Mention, Payload, Quarantine, Source
+from mentions.platforms.base import Author, Connector, Malformed, Page, PlatformError, Post
+from mentions.triage import read
+
+log = logging.getLogger(__name__)
+
+PAYLOAD_BYTES = 64 * 1024
+
+
+class LeaseLost(Exception):
+    """Another worker has this source by now; what we hold must not be written."""
+
+
+@dataclass
+class Lease:
+    """A claimed source, and what its pass has brought so far."""
+
+    source: Source
+    token: int
+    counts: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("heard", "new", "edited", "deleted", "quarantined"), 0)
+    )
+
+    def add(self, **counts: int) -> None:
+        for name, count in counts.items():
+            self.counts[name] += count
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A post cleaned and read, waiting for its transaction."""
+
+    post: Post
+    contact: intake.Contact
+
+
+def store(lease: Lease, page: Page, connector: Connector) -> None:
+    """Store one page and its cursor. LeaseLost where the source is another worker's by now."""
+    account, now = lease.source.account, timezone.now()
+    posts, malformed = _valid(_last_of_each(page.posts))
+    ready = _ready(account, posts, _authors(account, posts, connector), now)
+    with transaction.atomic():
+        source = _fenced(lease)
+        fresh = _store_all(lease, ready, now)
+        for item in (*page.malformed, *malformed):
+            quarantine(source, item.raw, {"code": "malformed", "detail": item.detail}, now)
+        _gone(account, page.gone, lease, now)
+        lease.add(heard=len(page.posts) + len(page.malformed), quarantined=len(page.malformed) + len(malformed))
+        if page.cursor is not None:
+            source.cursor = dict(page.cursor)
+        if fresh:
+            source.last_heard_at = now
+            source.heard_count += fresh
+        source.lease_until = now + dt.timedelta(seconds=settings.LEASE_SECONDS)
+        source.save(update_fields=["cursor", "last_heard_at", "heard_count", "lease_until"])
+    lease.source.cursor = source.cursor
+
+
+def _fenced(lease: Lease) -> Source:
+    """The source, locked, if it is still ours."""
+    source = Source.objects.select_for_update().filter(pk=lease.source.pk, lease_token=lease.token).first()
+    if source is None:
+        raise LeaseLost(lease.source.pk)
+    return source
+
+
+# --- before the transaction ------------------------------------------------------------------------------------
+
+
+def _last_of_each(posts: Sequence[Post]) -> list[Post]:
+    return list({(post.kind, post.external_id): post for post in posts}.values())
+
+
+LENGTHS = {"external_id": 512, "local_id": 512, "version": 128, "thread_key": 512, "parent_id": 512}
+
+
+def _valid(posts: Sequence[Post]) -> tuple[list[Post], list[Malformed]]:
+    """Posts whose names fit their columns (SQLite would not say) and hold no broken characters."""
+    good: list[Post] = []
+    bad: list[Malformed] = []
+    for post in posts:
+        problem = _why_unfit(post)
+        if problem:
+            bad.append(Malformed(dict(post.raw), problem))
+        else:
+            good.append(post)
+    return good, bad
+
+
+def _why_unfit(post: Post) -> str:
+    for name, limit in LENGTHS.items():
+        value = getattr(post, name)
+        if len(value) > limit or storable(value) != value:
+            return f"{name} is longer than {limit} characters or holds broken ones"
+    if len(post.author.external_id) > 512 or not post.author.external_id:
+        return "the author has no usable id"
+    return "" if post.external_id and post.thread_key else "the item has no id"
+
+
+def _authors(account: Account, posts: Sequence[Post], connector: Connector) -> Mapping[str, Author]:
+    """More about the authors of items we do not have yet."""
+    known = set(_known(account, posts).values_list("external_id", flat=True))
+    wanted = {
+        post.author.external_id
+        for post in posts
+        if post.external_id not in known and not post.ours and post.author.reach is None
+    }
+    try:
+        return connector.authors(sorted(wanted)) if wanted else {}
+    except PlatformError as error:
+        if error.code == "credentials":
+            raise
+        log.info("authors of account %s not looked up: %s", account.pk, error)
+        return {}
+
+
+def _known(account: Account, posts: Iterable[Post]) -> Any:
+    return Mention.objects.filter(
+        brand_id=account.brand_id, namespace=account.namespace, external_id__in=[post.external_id for post in posts]
+    )
+
+
+def _ready(account: Account, posts: Sequence[Post], authors: Mapping[str, Author], now: dt.datetime) -> list[Ready]:
+    return [
+        Ready(post, _contact(account, post, authors.get(post.author.external_id, post.author), now)) for post in posts
+    ]
+
+
+def _contact(account: Account, post: Post, author: Author, now: dt.datetime) -> intake.Contact:
+    text = cleaned(post.text)
+    reach = author.reach or 0
+    return intake.Contact(
+        person=intake.Person(
+            platform=account.channel.appears_as,
+            namespace=account.namespace,
+            external_id=author.external_id,
+            handle=one_line(author.handle, 255),
+            name=one_line(author.name, 200),
+            url=author.url if author.url.startswith("https://") and len(author.url) <= 1024 else "",
+            reach=author.reach,
+            verified_address=author.verified_address,
+        ),
+        thread_kind=post.kind,
+        thread_key=post.thread_key,
+        text=text,
+        said_at=min(post.said_at, now),
+        heard_at=now,
+        key=post.external_id,
+        parent_key=post.parent_id,
+        opened_by_author=post.root_author_id == author.external_id,
+        visibility=Visibility.PRIVATE if post.kind in ("direct", "mail") else Visibility.PUBLIC,
+        ours=post.ours,
+        url=post.url if post.url.startswith("https://") and len(post.url) <= 1024 else "",
+        subject=one_line(post.subject, 200),
+        triage=Triage() if post.ours else read(text.text, reach),
+    )
+
+
+# --- in the transaction ----------------------------------------------------------------------------------------
+
+
+def _store_all(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
+    """How many were new. The set first; one by one where the set does not go in."""
+    if not ready:
+        return 0
+    try:
+        with transaction.atomic():
+            return _store_set(lease, ready, now)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: nothing about the items
+    except Exception as error:  # noqa: BLE001 - whatever one item does wrong must not cost the others
+        log.warning("a page of source %s goes in item by item: %r", lease.source.pk, error)
+    return sum(_store_one(lease, item, now) for item in ready)
+
+
+def _store_one(lease: Lease, item: Ready, now: dt.datetime) -> int:
+    try:
+        with transaction.atomic():
+            return _store_set(lease, [item], now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 - see above; the item is kept with its error
+        log.warning("item of source %s quarantined: %r", lease.source.pk, error)
+        code = "database" if isinstance(error, DatabaseError) else "bug"
+        quarantine(lease.source, dict(item.post.raw), {"code": code, "detail": type(error).__name__}, now)
+        lease.add(quarantined=1)
+        return 0
+
+
+def _store_set(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
+    account = lease.source.account
+    known = {
+        (row.kind, row.external_id): row
+        for row in _known(account, [item.post for item in ready]).select_related("message")
+    }
+    new = [item for item in ready if (item.post.kind, item.post.external_id) not in known]
+    for item in ready:
+        mention = known.get((item.post.kind, item.post.external_id))
+        if mention is not None:
+            follow_edit(mention, item, lease, now)
+    mentions = _add(account, new, now)
+    heard = [Heard(source=lease.source, mention=mention, at=now) for mention in (*mentions, *known.values())]
+    Heard.objects.bulk_create(heard, ignore_conflicts=True)
+    lease.add(new=len(new))
+    return len(new)
+
+
+def _add(account: Account, new: Sequence[Ready], now: dt.datetime) -> list[Mention]:
+    if not new:
+        return []
+    sent = _sent_by_us(account, new)
+    taken = [item for item in new if item.post.external_id not in sent]
+    parents = _parents(account, taken)
+    messages = dict(
+        zip(
+            (item.post.external_id for item in taken),
+            intake.take_in(account.channel, [item.contact for item in taken], parents),
+            strict=True,
+        )
+    )
+    watch = now + dt.timedelta(seconds=1)
+    mentions = [
+        Mention(
+            brand_id=account.brand_id,
+            account=account,
+            namespace=account.namespace,
+            kind=item.post.kind,
+            external_id=item.post.external_id,
+            local_id=item.post.local_id,
+            version=item.post.version,
+            reference=storable(dict(item.post.reference)),
+            message=messages.get(item.post.external_id) or sent.get(item.post.external_id),
+            check_at=watch if item.post.kind == "post" and not item.post.ours else None,
+        )
+        for item in new
+    ]
+    Mention.objects.bulk_create(mentions)
+    expires = now + dt.timedelta(days=account.brand.keep_payload_days)
+    Payload.objects.bulk_create(
+        Payload(mention=mention, raw=_capped(item.post.raw), expires_at=expires)
+        for mention, item in zip(mentions, new, strict=True)
+    )
+    return mentions
+
+
+def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | None]:
+    """Our own posts among these that left through a delivery: known already, by the id they were given."""
+    ours = [item.post.external_id for item in new if item.post.ours]
+    if not ours:
+        return {}
+    parts = DeliveryPart.objects.filter(brand_id=account.brand_id).select_related("delivery__message")
+    found: dict[str, Message | None] = {}
+    for column in ("expected_id", "external_id"):
+        for part in parts.filter(**{f"{column}__in": ours}):
+            message = part.delivery.message
+            free = part.position == 0 and message is not None and not Mention.objects.filter(message=message).exists()
+            found[getattr(part, column)] = message if free else None
+    return found
+
+
+def _parents(account: Account, items: Sequence[Ready]) -> dict[str, Message]:
+    """Messages that these items answer: heard ones by mention, our own by delivered part."""
+    ids = {item.post.parent_id for item in items if item.post.parent_id}
+    if not ids:
+        return {}
+    rows = Mention.objects.filter(brand_id=account.brand_id, namespace=account.namespace, external_id__in=ids)
+    found = {row.external_id: row.message for row in rows.select_related("message") if row.message}
+    parts = DeliveryPart.objects.filter(brand_id=account.brand_id, external_id__in=ids - set(found))
+    for part in parts.select_related("delivery__message"):
+        if part.delivery.message:
+            found[part.external_id] = part.delivery.message
+    return found
+
+
+def _capped(raw: Mapping[str, Any]) -> Any:
+    value = storable(dict(raw))
+    size = len(json.dumps(value))
+    return value if size <= PAYLOAD_BYTES else {"cut": True, "bytes": size}
+
+
+# --- what changes later ----------------------------------------------------------------------------------------
+
+
+def follow_edit(mention: Mention, item: Ready, lease: Lease, now: dt.datetime) -> None:
+    """A known item seen again: where its version moved, its words are followed."""
+    if not item.post.version or item.post.version == mention.version or mention.deleted_at:
+        return
+    mention.version = item.post.version
+    mention.reference = storable(dict(item.post.reference))
+    mention.save(update_fields=["version", "reference"])
+    if (
+        mention.message
+        and not item.post.ours
+        and intake.edit(mention.message, item.contact.text, item.contact.triage, now)
+    ):
+        Payload.objects.filter(mention=mention).update(raw=_capped(item.post.raw))
+        lease.add(edited=1)
+
+
+def _gone(account: Account, ids: Sequence[str], lease: Lease, now: dt.datetime) -> None:
+    if not ids:
+        return
+    rows = Mention.objects.select_for_update(of=("self",)).filter(
+        brand_id=account.brand_id, namespace=account.namespace, external_id__in=ids, deleted_at=None
+    )
+    mentions = list(rows.select_related("message"))
+    Mention.objects.filter(pk__in=[row.pk for row in mentions]).update(deleted_at=now, check_at=None)
+    forget.tombstone([row.message for row in mentions if row.message], now)
+    lease.add(deleted=len(mentions))
+
+
+def forget_payloads(message_ids: Sequence[int]) -> None:
+    """The raw items of blanked messages go too (plugged into helpdesk.workflow.forget)."""
+    Payload.objects.filter(mention__message__in=message_ids).delete()
+
+
+def check_again(lease: Lease, connector: Connector, most: int = 50) -> None:
+    """Look whether recent mentions were edited or deleted; young ones often, old ones seldom, none after a month."""
+    account, now = lease.source.account, timezone.now()
+    due = list(
+        Mention.objects.filter(account=account, check_at__lte=now, deleted_at=None)
+        .select_related("message").order_by("check_at")[:most]
+    )  # fmt: skip
+    if not due or not connector.platform.lookup:
+        return
+    found = connector.lookup([mention.external_id for mention in due])
+    posts, _broken = _valid(found.posts)
+    ready = {item.post.external_id: item for item in _ready(account, posts, {}, now)}
+    with transaction.atomic():
+        _fenced(lease)
+        rows = Mention.objects.select_for_update(of=("self",)).filter(pk__in=[mention.pk for mention in due])
+        for mention in rows.select_related("message").order_by("pk"):
+            if mention.external_id in ready:
+                follow_edit(mention, ready[mention.external_id], lease, now)
+            Mention.objects.filter(pk=mention.pk).update(check_at=_next_check(mention, lease.source, now))
+        _gone(account, found.gone, lease, now)
+
+
+def _next_check(mention: Mention, source: Source, now: dt.datetime) -> dt.datetime | None:
+    age = now - mention.created_at
+    if age > dt.timedelta(days=30):
+        return None
+    return now + max(dt.timedelta(seconds=source.rhythm_seconds * 0.9), age / 20)
+
+
+# --- quarantine ------------------------------------------------------------------------------------------------
+
+
+def quarantine(source: Source, raw: Any, problem: dict[str, Any], now: dt.datetime) -> None:
+    """Keep an item we could not take in; the same item again only counts up."""
+    value = storable(raw)
+    body = json.dumps(value, sort_keys=True, default=str)
+    if len(body) > PAYLOAD_BYTES:
+        value = {"cut": True, "bytes": len(body), "head": body[:4000]}
+    fingerprint = hashlib.sha256(body.encode("utf-8", "replace")).hexdigest()
+    problem = {name: storable(item) for name, item in problem.items()}
+    row, is_new = Quarantine.objects.get_or_create(
+        source=source,
+        fingerprint=fingerprint,
+        defaults={"brand_id": source.brand_id, "raw": value, "problem": problem, "seen_at": now},
+    )
+    if not is_new:
+        row.tries, row.problem, row.seen_at = min(row.tries + 1, 32_000), problem, now
+        row.save(update_fields=["tries", "problem", "seen_at"])

@@ -1,0 +1,196 @@
+"""What is heard and where: accounts, their sources, and each remote item stored once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from helpdesk.models import BrandQuerySet, BrandRow, Channel, Message
+from mentions.seal import seal, unseal
+
+
+class Account(BrandRow):
+    """The log-in behind a channel. Secrets are sealed; `session` is what the platform gave us for them."""
+
+    class State(models.TextChoices):
+        FINE = "fine", _("Connected")
+        RECONNECT = "reconnect", _("Needs reconnection")
+
+    channel = models.OneToOneField(Channel, models.CASCADE, related_name="account")
+    platform = models.CharField(max_length=30)
+    settings = models.JSONField(default=dict, help_text=_("What is no secret: address, identifier."))
+    sealed_secrets = models.TextField(blank=True, editable=False)
+    sealed_session = models.TextField(blank=True, editable=False)
+    session_number = models.PositiveIntegerField(default=0, editable=False)
+    namespace = models.CharField(max_length=255, blank=True)
+    external_id = models.CharField(max_length=512, blank=True)
+    handle = models.CharField(max_length=255, blank=True)
+    abilities = models.JSONField(default=dict, blank=True, help_text=_("What connecting found this account can do."))
+    state = models.CharField(max_length=10, choices=State.choices, default=State.FINE)
+    problem = models.JSONField(default=dict, blank=True)
+    write_window_at = models.DateTimeField(null=True, blank=True)
+    write_used = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("account")
+
+    def __str__(self) -> str:
+        return self.handle or self.platform
+
+    @property
+    def secrets(self) -> dict[str, Any]:
+        return unseal(self.sealed_secrets)
+
+    @secrets.setter
+    def secrets(self, value: dict[str, Any]) -> None:
+        self.sealed_secrets = seal(value) if value else ""
+
+    @property
+    def session(self) -> dict[str, Any]:
+        return unseal(self.sealed_session)
+
+
+class SourceQuerySet(BrandQuerySet["Source"]):
+    def due(self, now: dt.datetime) -> Self:
+        """Sources to poll now: in use, connected, due, and not in another worker's hands."""
+        return self.filter(
+            Q(lease_until=None) | Q(lease_until__lt=now),
+            is_active=True,
+            next_poll_at__lte=now,
+            account__state=Account.State.FINE,
+        )
+
+
+class Source(BrandRow):
+    """One stream of an account: cursor, rhythm, budget and breaker live on this row, not in memory."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="sources")
+    kind = models.CharField(max_length=30)
+    query = models.CharField(_("search for"), max_length=512, blank=True)
+    name = models.CharField(_("name"), max_length=100)
+    is_active = models.BooleanField(_("listening"), default=True)
+    cursor = models.JSONField(default=dict, blank=True)
+    rhythm_seconds = models.PositiveIntegerField(_("rhythm"), default=60, help_text=_("Seconds between two looks."))
+    next_poll_at = models.DateTimeField()
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_token = models.BigIntegerField(default=0, help_text=_("Fencing: counts claims."))
+    budget_per_hour = models.PositiveIntegerField(_("requests an hour"), default=600)
+    budget_window_at = models.DateTimeField(null=True, blank=True)
+    budget_used = models.PositiveIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(default=0, help_text=_("Failed looks in a row."))
+    breaker_until = models.DateTimeField(null=True, blank=True)
+    throttled_until = models.DateTimeField(null=True, blank=True)
+    problem = models.JSONField(default=dict, blank=True, help_text=_("Code and parameters; worded at read."))
+    last_tried_at = models.DateTimeField(null=True, blank=True)
+    last_fine_at = models.DateTimeField(null=True, blank=True)
+    last_heard_at = models.DateTimeField(null=True, blank=True)
+    heard_count = models.PositiveBigIntegerField(default=0)
+
+    objects: ClassVar[Any] = SourceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+        constraints = [
+            models.UniqueConstraint(fields=["account", "kind", "query"], name="source_once"),
+            models.CheckConstraint(condition=Q(rhythm_seconds__gte=1), name="source_rhythm_positive"),
+        ]
+        indexes = [models.Index(fields=["next_poll_at"], condition=Q(is_active=True), name="source_due")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Mention(BrandRow):
+    """One remote item as heard, stored once, whoever heard it and how often."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="mentions", help_text=_("The first to hear it."))
+    namespace = models.CharField(max_length=255)
+    kind = models.CharField(max_length=10)
+    external_id = models.CharField(max_length=512, help_text=_("The global name (a URI): identity."))
+    local_id = models.CharField(max_length=512, blank=True, help_text=_("The name calls use, where it differs."))
+    version = models.CharField(max_length=128, blank=True)
+    reference = models.JSONField(default=dict, blank=True, help_text=_("What a reply to it must quote (cid, root)."))
+    message = models.OneToOneField(Message, models.SET_NULL, null=True, blank=True, related_name="mention")
+    check_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When to look whether it was edited or deleted.")
+    )
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("mention")
+        constraints = [
+            models.UniqueConstraint(fields=["brand", "namespace", "kind", "external_id"], name="mention_once"),
+        ]
+        indexes = [
+            models.Index(fields=["account", "check_at"], condition=Q(check_at__isnull=False), name="mention_to_check"),
+        ]
+
+    def __str__(self) -> str:
+        return self.external_id
+
+
+class Payload(models.Model):
+    """A mention's raw item as the platform gave it; expires by the brand's policy."""
+
+    mention = models.OneToOneField(Mention, models.CASCADE, primary_key=True, related_name="payload")
+    raw = models.JSONField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="payload_expiry")]
+
+
+class Heard(models.Model):
+    """Which source heard which mention."""
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="heard")
+    mention = models.ForeignKey(Mention, models.CASCADE, related_name="heard_by")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "mention"], name="heard_once")]
+
+
+class Quarantine(BrandRow):
+    """An item we could not take in: kept whole, with the reason, until somebody retries or drops it."""
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="quarantined")
+    fingerprint = models.CharField(max_length=64)
+    raw = models.JSONField()
+    problem = models.JSONField(default=dict)
+    tries = models.PositiveSmallIntegerField(default=1)
+    seen_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("quarantined item")
+        constraints = [models.UniqueConstraint(fields=["source", "fingerprint"], name="quarantine_once")]
+        indexes = [
+            models.Index(fields=["brand", "seen_at", "id"], condition=Q(settled_at=None), name="quarantine_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.fingerprint[:8]}"
+
+
+class DemoPost(models.Model):
+    """The ledger of the demo platform: what its invented people said there, and what we answered."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="demo_posts")
+    key = models.CharField(max_length=64)
+    author = models.CharField(max_length=100, blank=True, help_text=_("Empty: ours."))
+    parent_key = models.CharField(max_length=64, blank=True)
+    root_key = models.CharField(max_length=64)
+    root_author = models.CharField(max_length=100, blank=True)
+    text = models.TextField()
+    is_private = models.BooleanField(default=False)
+    said_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "key"], name="demo_post_once")]

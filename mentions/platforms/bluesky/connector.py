@@ -1,0 +1,380 @@
+"""Bluesky (AT Protocol): notifications, search terms and direct messages in; posts, direct messages and likes out.
+
+Facts from the published lexicons (20 Aug 2026): a notification's cursor pages backwards within one pass and is no
+resume point; `indexedAt` is the server's time, `createdAt` the client's claim; putRecord with our own rkey makes
+a second identical put a no-op; facets count bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from helpdesk.ports import FrozenPart
+from mentions.platforms.base import (
+    Author,
+    Draft,
+    Found,
+    Identity,
+    Limits,
+    Page,
+    Platform,
+    PlatformError,
+    Post,
+    Sent,
+    Setting,
+    Stream,
+    read_each,
+    text_of,
+    time_of,
+)
+from mentions.platforms.bluesky import text as bluesky_text
+from mentions.platforms.bluesky.session import CHAT, Session
+
+POSTS, LIKES = "app.bsky.feed.post", "app.bsky.feed.like"
+REASONS = ("mention", "reply", "quote")
+OVERLAP = dt.timedelta(minutes=15)
+FIRST_LOOK = dt.timedelta(days=7)
+MOST_PAGES = 200
+MOST_PARTS = 4
+
+
+class Bluesky(Session):
+    platform = Platform(
+        key="bluesky",
+        name="Bluesky",
+        settings=(
+            Setting("base_url", "Server", "Where the account lives.", default="https://bsky.social", is_url=True),
+            Setting("identifier", "Handle", "Such as support.example.org, or the account's email."),
+            Setting(
+                "app_password",
+                "App password",
+                "Bluesky → Settings → Privacy and security → App passwords. Allow direct messages to answer privately.",
+                secret=True,
+            ),
+        ),
+        streams=(
+            Stream("notifications", "Mentions, replies and quotes", rhythm_seconds=30),
+            Stream("search", "Posts with a search term", takes_query=True, rhythm_seconds=60),
+            Stream("direct", "Direct messages", rhythm_seconds=60),
+        ),
+        public_reply=True,
+        private_reply=True,
+        like=True,
+        lookup=True,
+        writes_per_hour=5000,
+    )
+
+    def connect(self) -> Identity:
+        self.log_in()
+        abilities = {}
+        try:
+            self.call("GET", "chat.bsky.convo.listConvos", params={"limit": 1}, headers=CHAT)
+        except PlatformError as error:
+            abilities["private"] = f"This server offers us no direct messages ({error.detail or error.code})."
+        return Identity("atproto", self.did, str(self.session.get("handle", "")), abilities)
+
+    # --- hearing -----------------------------------------------------------------------------------------------
+
+    def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
+        if stream == "direct":
+            return self._direct(cursor)
+        if stream == "search":
+            return self._newest_first("app.bsky.feed.searchPosts", {"q": query, "sort": "latest"}, "posts", cursor)
+        return self._newest_first(
+            "app.bsky.notification.listNotifications", {"reasons": list(REASONS)}, "notifications", cursor
+        )
+
+    def _newest_first(self, method: str, params: dict[str, Any], key: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
+        """Pages backwards until what was stored before; the new watermark comes with the last page only."""
+        watermark = time_of(cursor["indexed_at"], "cursor") if cursor.get("indexed_at") else None
+        oldest = (watermark - OVERLAP) if watermark else dt.datetime.now(dt.UTC) - FIRST_LOOK
+        if method.endswith("searchPosts"):
+            params = {**params, "since": oldest.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+        newest, within = watermark, None
+        for _ in range(MOST_PAGES):
+            answer = self.call("GET", method, params={**params, "limit": 100, **({"cursor": within} if within else {})})
+            items = answer.get(key)
+            if not isinstance(items, list):
+                raise PlatformError("undecodable", f"no {key}")
+            posts, malformed = read_each(items, self._post)
+            times = [at for at in map(_indexed, items) if at]
+            newest = max([at for at in (newest, *times) if at], default=None)
+            following = answer.get("cursor")
+            last = not following or following == within or not items or (bool(times) and min(times) < oldest)
+            kept = {"indexed_at": newest.isoformat()} if last and newest else None
+            yield Page(tuple(posts), tuple(malformed), cursor=kept)
+            if last:
+                return
+            within = following
+
+    def _post(self, view: Any) -> Post | None:
+        """A notification or a post view. None for what is no post (a like, should the server send one)."""
+        if view.get("reason", "mention") not in REASONS:
+            return None
+        uri, cid, record, author = (
+            text_of(view["uri"], "uri"),
+            text_of(view["cid"], "cid"),
+            view["record"],
+            view["author"],
+        )
+        did, text = text_of(author["did"], "author.did"), record["text"]
+        if not isinstance(text, str):
+            raise TypeError("record.text is no text")
+        reply = record.get("reply") or {}
+        own = {"uri": uri, "cid": cid}
+        root = _strong(reply["root"]) if reply else own
+        indexed = time_of(view["indexedAt"], "indexedAt")
+        rkey = uri.rsplit("/", 1)[-1]
+        return Post(
+            kind="post",
+            external_id=uri,
+            local_id=rkey,
+            version=cid,
+            author=_author(author, did),
+            text=text,
+            said_at=min(_claimed(record.get("createdAt"), indexed), indexed),
+            thread_key=root["uri"],
+            parent_id=_strong(reply["parent"])["uri"] if reply else "",
+            root_author_id=_did_of(root["uri"]),
+            url=f"https://bsky.app/profile/{did}/post/{rkey}",
+            ours=did == self.did,
+            reference={**own, "root": root, "closed": bool((view.get("viewer") or {}).get("replyDisabled"))},
+            raw=view,
+        )
+
+    def reread(self, stream: str, raw: Any) -> Page:
+        posts, malformed = read_each([raw], self._chat_message if stream == "direct" else self._post)
+        return Page(tuple(posts), tuple(malformed))
+
+    def authors(self, ids: Sequence[str]) -> Mapping[str, Author]:
+        found: dict[str, Author] = {}
+        for start in range(0, len(ids), 25):
+            answer = self.call("GET", "app.bsky.actor.getProfiles", params={"actors": list(ids[start : start + 25])})
+            for profile in answer.get("profiles") or []:
+                if isinstance(profile, dict) and isinstance(profile.get("did"), str):
+                    found[profile["did"]] = _author(profile, profile["did"])
+        return found
+
+    def lookup(self, ids: Sequence[str]) -> Found:
+        posts, malformed, present = [], [], set()
+        for start in range(0, len(ids), 25):
+            answer = self.call("GET", "app.bsky.feed.getPosts", params={"uris": list(ids[start : start + 25])})
+            views = answer.get("posts")
+            if not isinstance(views, list):
+                raise PlatformError("undecodable", "no posts")
+            present |= {view.get("uri") for view in views if isinstance(view, dict)}
+            read, broken = read_each(views, self._post)
+            posts += read
+            malformed += broken
+        return Found(tuple(posts), tuple(uri for uri in ids if uri not in present), tuple(malformed))
+
+    def _direct(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
+        """The chat log since `rev`, a durable position."""
+        rev = str(cursor.get("rev", ""))
+        for _ in range(MOST_PAGES):
+            answer = self.call("GET", "chat.bsky.convo.getLog", params={"cursor": rev} if rev else None, headers=CHAT)
+            logs = answer.get("logs")
+            if not isinstance(logs, list):
+                raise PlatformError("undecodable", "no logs")
+            posts, malformed = read_each(logs, self._chat_message)
+            gone = [
+                _chat_id(log)
+                for log in logs
+                if isinstance(log, dict) and str(log.get("$type", "")).endswith("logDeleteMessage")
+            ]
+            following = answer.get("cursor")
+            moved = isinstance(following, str) and following > rev
+            rev = str(following) if moved else rev
+            yield Page(tuple(posts), tuple(malformed), tuple(filter(None, gone)), {"rev": rev} if rev else None)
+            if not moved or not logs:
+                return
+
+    def _chat_message(self, log: Any) -> Post | None:
+        if not str(log.get("$type", "")).endswith("logCreateMessage") or str(log["message"].get("$type", "")).endswith(
+            "deletedMessageView"
+        ):
+            return None
+        message, convo = log["message"], text_of(log["convoId"], "convoId")
+        did = text_of(message["sender"]["did"], "sender.did")
+        if not isinstance(message["text"], str):
+            raise TypeError("message.text is no text")
+        return Post(
+            kind="direct",
+            external_id=f"{convo}/{text_of(message['id'], 'message.id')}",
+            local_id=message["id"],
+            version=str(message.get("rev", "")),
+            author=Author(did, url=f"https://bsky.app/profile/{did}"),
+            text=message["text"],
+            said_at=time_of(message["sentAt"], "sentAt"),
+            thread_key=convo,
+            root_author_id="" if did == self.did else did,
+            ours=did == self.did,
+            reference={"convo": convo},
+            raw=log,
+        )
+
+    # --- answering ---------------------------------------------------------------------------------------------
+
+    def limits(self, action: str) -> Limits:
+        if action == "private":
+            return Limits(bluesky_text.MAX_CHAT_GRAPHEMES, bluesky_text.MAX_CHAT_BYTES)
+        return Limits(bluesky_text.MAX_GRAPHEMES, bluesky_text.MAX_BYTES, MOST_PARTS)
+
+    def length(self, text: str) -> int:
+        return bluesky_text.graphemes(text)
+
+    def freeze(self, draft: Draft) -> list[FrozenPart]:
+        if draft.action == "private":
+            payload = {
+                "action": "private",
+                "did": draft.author_id,
+                "convo": draft.target.get("convo", ""),
+                "text": draft.text,
+            }
+            return [FrozenPart({**payload, "written_at": draft.written_at.isoformat()})]
+        if draft.action == "like":
+            subject = {"uri": draft.target["uri"], "cid": draft.target["cid"]}
+            return [self._frozen(LIKES, {"$type": LIKES, "subject": subject}, draft.written_at, 0)]
+        root, parent = draft.target["root"], {"uri": draft.target["uri"], "cid": draft.target["cid"]}
+        parts = []
+        for position, piece in enumerate(
+            bluesky_text.cut(draft.text, bluesky_text.MAX_GRAPHEMES, bluesky_text.MAX_BYTES)
+        ):
+            record: dict[str, Any] = {"$type": POSTS, "text": piece, "reply": {"root": root, "parent": parent}}
+            facets = bluesky_text.facets(piece, draft.people.get)
+            if facets:
+                record["facets"] = facets
+            parts.append(self._frozen(POSTS, record, draft.written_at, position))
+        return parts
+
+    def _frozen(self, collection: str, record: dict[str, Any], at: dt.datetime, position: int) -> FrozenPart:
+        """rkey and createdAt are fixed here: they make a second put a no-op."""
+        rkey = tid()
+        moment = at + dt.timedelta(milliseconds=position)
+        created = moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        payload = {"action": "put", "collection": collection, "rkey": rkey, "record": {**record, "createdAt": created}}
+        payload["text"] = record.get("text", "")
+        return FrozenPart(payload, expected_id=f"at://{self.did}/{collection}/{rkey}")
+
+    def following(self, payload: Mapping[str, Any], previous: Sent) -> dict[str, Any]:
+        if payload.get("collection") != POSTS:
+            return dict(payload)
+        record = {**payload["record"]}
+        record["reply"] = {**record["reply"], "parent": {"uri": previous.external_id, "cid": previous.external["cid"]}}
+        return {**payload, "record": record}
+
+    def resendable(self, payload: Mapping[str, Any]) -> bool:
+        return payload.get("action") == "put"
+
+    def write_cost(self, payload: Mapping[str, Any]) -> int:
+        return 2 if payload.get("action") == "put" else 1
+
+    def send(self, payload: Mapping[str, Any]) -> Sent:
+        if payload["action"] == "private":
+            return self._send_direct(payload)
+        body = {
+            "repo": self.did or self._own_did(),
+            "collection": payload["collection"],
+            "rkey": payload["rkey"],
+            "record": payload["record"],
+        }
+        return self._sent(self.call("POST", "com.atproto.repo.putRecord", body=body))
+
+    def find(self, payload: Mapping[str, Any]) -> Sent | None:
+        if payload["action"] == "private":
+            return self._find_direct(payload)
+        params = {"repo": self.did or self._own_did(), "collection": payload["collection"], "rkey": payload["rkey"]}
+        try:
+            return self._sent(self.call("GET", "com.atproto.repo.getRecord", params=params))
+        except PlatformError as error:
+            if error.code == "refused":  # 400 RecordNotFound
+                return None
+            raise
+
+    def _own_did(self) -> str:
+        self.log_in()
+        return self.did
+
+    def _sent(self, answer: Mapping[str, Any]) -> Sent:
+        uri, cid = answer.get("uri"), answer.get("cid")
+        if not isinstance(uri, str) or not isinstance(cid, str):
+            raise PlatformError("undecodable", "a record without uri and cid", maybe_done=True)
+        url = f"https://bsky.app/profile/{self.did}/post/{uri.rsplit('/', 1)[-1]}" if f"/{POSTS}/" in uri else ""
+        return Sent(uri, url, {"cid": cid})
+
+    def _send_direct(self, payload: Mapping[str, Any]) -> Sent:
+        convo = payload.get("convo") or self._convo_with(payload["did"])
+        body = {"convoId": convo, "message": {"text": payload["text"]}}
+        answer = self.call("POST", "chat.bsky.convo.sendMessage", body=body, headers=CHAT)
+        if not isinstance(answer.get("id"), str):
+            raise PlatformError("undecodable", "a message without id", maybe_done=True)
+        return Sent(f"{convo}/{answer['id']}")
+
+    def _convo_with(self, did: str) -> str:
+        convo = self.call("GET", "chat.bsky.convo.getConvoForMembers", params={"members": [did]}, headers=CHAT).get(
+            "convo"
+        )
+        if not isinstance(convo, dict) or not isinstance(convo.get("id"), str):
+            raise PlatformError("undecodable", "no conversation")
+        return str(convo["id"])
+
+    def _find_direct(self, payload: Mapping[str, Any]) -> Sent | None:
+        convo = payload.get("convo") or self._convo_with(payload["did"])
+        answer = self.call("GET", "chat.bsky.convo.getMessages", params={"convoId": convo, "limit": 100}, headers=CHAT)
+        since = time_of(payload["written_at"], "written_at") - dt.timedelta(minutes=2)
+        for message in answer.get("messages") or []:
+            ours = isinstance(message, dict) and (message.get("sender") or {}).get("did") == self.did
+            if ours and message.get("text") == payload["text"] and time_of(message.get("sentAt"), "sentAt") >= since:
+                return Sent(f"{convo}/{message['id']}")
+        return None
+
+
+SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
+
+
+def tid() -> str:
+    """A TID record key: 53 bits of microseconds and 10 random bits, in sortable base 32."""
+    number = (time.time_ns() // 1000) << 10 | secrets.randbits(10)
+    return "".join(SORTABLE[number >> shift & 31] for shift in range(60, -1, -5))
+
+
+def _author(view: Mapping[str, Any], did: str) -> Author:
+    followers = view.get("followersCount")
+    return Author(
+        did,
+        handle=str(view.get("handle") or ""),
+        name=str(view.get("displayName") or ""),
+        url=f"https://bsky.app/profile/{did}",
+        reach=followers if isinstance(followers, int) and followers >= 0 else None,
+    )
+
+
+def _strong(reference: Mapping[str, Any]) -> dict[str, str]:
+    return {"uri": text_of(reference["uri"], "reply uri"), "cid": text_of(reference["cid"], "reply cid")}
+
+
+def _did_of(uri: str) -> str:
+    return uri.removeprefix("at://").split("/", 1)[0]
+
+
+def _indexed(view: Any) -> dt.datetime | None:
+    try:
+        return time_of(view["indexedAt"], "indexedAt")
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _claimed(value: Any, otherwise: dt.datetime) -> dt.datetime:
+    try:
+        return time_of(value, "createdAt")
+    except ValueError:
+        return otherwise
+
+
+def _chat_id(log: Mapping[str, Any]) -> str:
+    message = log.get("message")
+    return f"{log.get('convoId')}/{message.get('id')}" if isinstance(message, dict) else ""

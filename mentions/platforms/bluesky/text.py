@@ -1,0 +1,95 @@
+"""Bluesky's text: how long it is, and which bytes of it are links, mentions and tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import regex
+
+MAX_GRAPHEMES = 300
+MAX_BYTES = 3000
+MAX_CHAT_GRAPHEMES = 1000
+MAX_CHAT_BYTES = 10_000
+
+URL = re.compile(r"(?<![\w@])https?://[^\s<>\"'⟦⟧]+")
+MENTION = re.compile(
+    r"(?<![\w@.])@([a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)+)"
+)
+TAG = re.compile(r"(?<![\w#])#(?!\d+\b)([\w]{1,64})")
+
+CLUSTER = regex.compile(r"\X")
+
+
+def graphemes(text: str) -> int:
+    """User-perceived characters by UAX 29's extended grapheme clusters."""
+    return len(clusters(text))
+
+
+def clusters(text: str) -> list[str]:
+    return list(CLUSTER.findall(text))
+
+
+def cut(text: str, max_graphemes: int, max_bytes: int) -> list[str]:
+    """`text` in pieces that each fit, broken at paragraphs, sentences or words where there are any."""
+    pieces, rest = [], text.strip()
+    while rest:
+        head = _fitting(rest, max_graphemes, max_bytes)
+        if len(head) == len(rest):
+            pieces.append(rest)
+            break
+        at = max(_break_at(head), 1)
+        pieces.append(rest[:at].rstrip())
+        rest = rest[at:].lstrip()
+    return pieces
+
+
+def _fitting(text: str, max_graphemes: int, max_bytes: int) -> str:
+    head: list[str] = []
+    size = 0
+    for cluster in clusters(text):
+        size += len(cluster.encode())
+        if len(head) == max_graphemes or size > max_bytes:
+            break
+        head.append(cluster)
+    return "".join(head)
+
+
+def _break_at(head: str) -> int:
+    for pattern in (r"\n\n(?!.*\n\n)", r"(?<=[.!?…。！？])\s(?!.*[.!?…。！？]\s)", r"\s(?!.*\s)"):
+        found = [hit.start() for hit in re.finditer(pattern, head, re.DOTALL) if hit.start() > len(head) // 3]
+        if found:
+            return found[-1]
+    return len(head)
+
+
+def facets(text: str, did_of: Callable[[str], str | None]) -> list[dict[str, Any]]:
+    """Facets by byte offset in UTF-8 (app.bsky.richtext.facet). A handle that does not resolve stays plain text."""
+    found: list[tuple[int, int, dict[str, Any]]] = []
+    for hit in URL.finditer(text):
+        url = hit[0].rstrip(".,;:!?)]}…")
+        found.append((hit.start(), hit.start() + len(url), {"$type": "app.bsky.richtext.facet#link", "uri": url}))
+    for hit in MENTION.finditer(text):
+        did = did_of(hit[1].lower())
+        if did:
+            found.append((hit.start(), hit.end(), {"$type": "app.bsky.richtext.facet#mention", "did": did}))
+    for hit in TAG.finditer(text):
+        found.append((hit.start(), hit.end(), {"$type": "app.bsky.richtext.facet#tag", "tag": hit[1]}))
+    return [
+        {"index": {"byteStart": _bytes(text[:start]), "byteEnd": _bytes(text[:end])}, "features": [feature]}
+        for start, end, feature in _apart(found)
+    ]
+
+
+def _apart(found: list[tuple[int, int, dict[str, Any]]]) -> list[tuple[int, int, dict[str, Any]]]:
+    """In order, without those that overlap an earlier one (a tag inside a URL)."""
+    kept: list[tuple[int, int, dict[str, Any]]] = []
+    for span in sorted(found, key=lambda item: (item[0], -item[1])):
+        if not kept or span[0] >= kept[-1][1]:
+            kept.append(span)
+    return kept
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode())

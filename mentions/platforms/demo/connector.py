@@ -1,0 +1,99 @@
+"""The demo platform: a table is its ledger, and a script its people. It goes through the same pipeline."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from helpdesk.ports import FrozenPart
+from mentions.platforms.base import (
+    Connector,
+    Draft,
+    Found,
+    Identity,
+    Limits,
+    Page,
+    Platform,
+    Post,
+    Sent,
+    Setting,
+    Stream,
+)
+from mentions.platforms.demo import ledger
+
+PAGE = 100
+
+
+class Demo(Connector):
+    platform = Platform(
+        key="demo",
+        name="Demo",
+        settings=(
+            Setting(
+                "shown_as", "Plays", "Which platform it looks like: x, mastodon, bluesky, email, blog.", default="x"
+            ),
+        ),
+        streams=(Stream("stream", "A living stream of invented people", rhythm_seconds=20),),
+        public_reply=True,
+        private_reply=True,
+        like=True,
+        lookup=True,
+    )
+
+    def connect(self) -> Identity:
+        return Identity(f"demo:{self.settings.get('shown_as') or 'x'}", "us", "northwindrail")
+
+    def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
+        ledger.let_time_pass(self.account_id, dt.datetime.now(dt.UTC))
+        after = int(cursor.get("id", 0))
+        while rows := ledger.after(self.account_id, after, PAGE):
+            after = rows[-1].id
+            yield Page(tuple(self._post(row) for row in rows), cursor={"id": after})
+
+    def _post(self, row: ledger.Row) -> Post:
+        person = ledger.person(row.author)
+        return Post(
+            kind="direct" if row.is_private else "post",
+            external_id=f"demo:{row.key}",
+            author=person,
+            text=row.text,
+            said_at=row.said_at,
+            thread_key=row.root_key,
+            parent_id=f"demo:{row.parent_key}" if row.parent_key else "",
+            root_author_id=ledger.person(row.root_author).external_id,
+            ours=not row.author,
+            reference={"key": row.key},
+            raw={"key": row.key, "text": row.text, "author": row.author},
+        )
+
+    def lookup(self, ids: Sequence[str]) -> Found:
+        rows = ledger.by_key(self.account_id, [name.removeprefix("demo:") for name in ids])
+        return Found(gone=tuple(name for name in ids if name.removeprefix("demo:") not in rows))
+
+    def limits(self, action: str) -> Limits:
+        return Limits(max_length=500 if action == "public" else 2000)
+
+    def freeze(self, draft: Draft) -> list[FrozenPart]:
+        payload = {
+            "action": draft.action,
+            "key": f"ours-{secrets.token_hex(8)}",
+            "parent": draft.target.get("key", ""),
+            "text": draft.text,
+        }
+        return [FrozenPart(payload, expected_id=f"demo:{payload['key']}")]
+
+    def resendable(self, payload: Mapping[str, Any]) -> bool:
+        return True
+
+    def send(self, payload: Mapping[str, Any]) -> Sent:
+        ledger.answer(self.account_id, payload, dt.datetime.now(dt.UTC))
+        return Sent(f"demo:{payload['key']}")
+
+    def find(self, payload: Mapping[str, Any]) -> Sent | None:
+        return (
+            Sent(f"demo:{payload['key']}")
+            if payload["key"] in ledger.by_key(self.account_id, [payload["key"]])
+            else None
+        )

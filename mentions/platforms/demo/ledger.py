@@ -1,0 +1,101 @@
+"""The demo platform's own memory: rows of DemoPost, which a real platform would keep on its side."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mentions.models import DemoPost
+from mentions.platforms.base import Author
+from mentions.platforms.demo.script import LINES, PEOPLE, REACTIONS
+
+PACE = dt.timedelta(seconds=45)
+REACTS_AFTER = dt.timedelta(seconds=40)
+
+
+@dataclass(frozen=True)
+class Row:
+    id: int
+    key: str
+    author: str
+    parent_key: str
+    root_key: str
+    root_author: str
+    text: str
+    is_private: bool
+    said_at: dt.datetime
+
+
+COLUMNS = tuple(Row.__dataclass_fields__)
+
+
+def person(name: str) -> Author:
+    if name not in PEOPLE:
+        return Author("us", "northwindrail", "Northwind Rail")
+    known = PEOPLE[name]
+    return Author(f"demo:{name}", known.handle, known.name, reach=known.followers)
+
+
+def _rows(account_id: int) -> Any:
+    return DemoPost.objects.filter(account=account_id, deleted_at=None).order_by("id")
+
+
+def after(account_id: int, row_id: int, most: int) -> list[Row]:
+    return [Row(*values) for values in _rows(account_id).filter(id__gt=row_id).values_list(*COLUMNS)[:most]]
+
+
+def by_key(account_id: int, keys: Sequence[str]) -> dict[str, Row]:
+    return {values[1]: Row(*values) for values in _rows(account_id).filter(key__in=keys).values_list(*COLUMNS)}
+
+
+def say(
+    account_id: int,
+    key: str,
+    author: str,
+    text: str,
+    at: dt.datetime,
+    *,
+    parent: Row | None = None,
+    is_private: bool = False,
+) -> None:
+    """Somebody says something; the same key again changes nothing."""
+    DemoPost.objects.get_or_create(
+        account_id=account_id,
+        key=key,
+        defaults={
+            "author": author,
+            "text": text,
+            "said_at": at,
+            "is_private": is_private,
+            "parent_key": parent.key if parent else "",
+            "root_key": parent.root_key if parent else key,
+            "root_author": parent.root_author if parent else author,
+        },
+    )
+
+
+def answer(account_id: int, payload: Mapping[str, Any], at: dt.datetime) -> None:
+    """What we send: a like leaves its key, a reply its words."""
+    parent = by_key(account_id, [str(payload.get("parent", ""))]).get(str(payload.get("parent", "")))
+    words = "♥" if payload["action"] == "like" else str(payload["text"])
+    say(account_id, str(payload["key"]), "", words, at, parent=parent, is_private=payload["action"] == "private")
+
+
+def let_time_pass(account_id: int, now: dt.datetime) -> None:
+    """What the script's people say by `now`: one line each PACE, and a reaction to each of our replies."""
+    started = (
+        _rows(account_id).filter(key__startswith="line-").order_by("-said_at").values_list("key", "said_at").first()
+    )
+    number, last = (int(started[0].split("-")[1]) + 1, started[1]) if started else (0, now - PACE)
+    if now - last >= PACE:
+        author, text = LINES[number % len(LINES)]
+        say(account_id, f"line-{number}", author, text, now)
+    for values in (
+        _rows(account_id).filter(author="", said_at__lte=now - REACTS_AFTER).order_by("-id").values_list(*COLUMNS)[:5]
+    ):
+        ours = Row(*values)
+        if ours.root_author and ours.text != "♥":
+            text = REACTIONS[ours.id % len(REACTIONS)]
+            say(account_id, f"re-{ours.key}"[:64], ours.root_author, text, now, parent=ours, is_private=ours.is_private)

@@ -1,0 +1,49 @@
+"""Every platform we can hear: one line each."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from mentions.platforms.base import Connector, Platform
+from mentions.platforms.bluesky.connector import Bluesky
+from mentions.platforms.demo.connector import Demo
+from mentions.platforms.manual.connector import Manual
+
+CONNECTORS: dict[str, type[Connector]] = {
+    "bluesky": Bluesky,
+    "manual": Manual,
+    "demo": Demo,
+}
+
+# Names of platforms a demo channel may play, for people to read.
+PLAYED = {
+    "x": "X",
+    "mastodon": "Mastodon",
+    "bluesky": "Bluesky",
+    "email": "Email",
+    "blog": "Blog comment",
+    "phone": "Phone",
+}
+
+
+class UnknownPlatform(Exception):
+    """No connector has that key. The text names those there are."""
+
+
+def connector_class(key: str) -> type[Connector]:
+    if key not in CONNECTORS:
+        raise UnknownPlatform(f"There is no platform “{key}”. Choose one of: {', '.join(sorted(offered()))}.")
+    return CONNECTORS[key]
+
+
+def platform(key: str) -> Platform:
+    return connector_class(key).platform
+
+
+def offered() -> list[str]:
+    """Keys a person may connect: those with settings or a demo, where demos are on."""
+    return [key for key in CONNECTORS if not CONNECTORS[key].platform.by_hand and (key != "demo" or settings.DEMO)]
+
+
+def name_of(key: str) -> str:
+    return CONNECTORS[key].platform.name if key in CONNECTORS else PLAYED.get(key, key)

@@ -1,0 +1,149 @@
+"""What this app answers through helpdesk's ports. Called once, when the app is ready."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from kombu.exceptions import OperationalError
+
+from helpdesk.models import Channel, Message, Profile
+from helpdesk.ports import Ability, FrozenPart, ReplyRefused, ports
+
+log = logging.getLogger(__name__)
+
+
+class PlatformMouth:
+    """helpdesk.ports.Mouth, answered from the registry and the account's row; makes no request."""
+
+    def ability(self, channel: Channel, action: str, reply_to: Message | None) -> Ability:
+        from mentions.platforms import registry
+
+        platform = registry.platform(channel.platform)
+        why = self._why_not(channel, action, reply_to)
+        if why:
+            return Ability(False, why)
+        limits = registry.connector_class(platform.key)({}, {}, {}).limits(action)
+        return Ability(True, max_length=limits.max_length, max_parts=limits.max_parts)
+
+    def _why_not(self, channel: Channel, action: str, reply_to: Message | None) -> str:
+        from mentions.platforms import registry
+
+        platform = registry.platform(channel.platform)
+        declared = {"public": platform.public_reply, "private": platform.private_reply, "like": platform.like}[action]
+        name = registry.name_of(channel.appears_as)
+        account = getattr(channel, "account", None)
+        if platform.by_hand or account is None:
+            return platform.help or _("Nothing can be sent from here.")
+        if not declared:
+            return _("%(platform)s has no such thing.") % {"platform": name}
+        if account.abilities.get(action):
+            return str(account.abilities[action])
+        if reply_to is None and action == "public":
+            return _("This customer has said nothing in public here that could be answered. Answer privately.")
+        if reply_to is None:
+            return _("There is no message left to answer.")
+        mention = getattr(reply_to, "mention", None)
+        if mention is None or mention.deleted_at:
+            return _("What this would answer is no longer on %(platform)s.") % {"platform": name}
+        if action == "public" and mention.reference.get("closed"):
+            return _("The author lets nobody reply to this post. Answer privately.")
+        return ""
+
+    def length(self, channel: Channel, text: str) -> int:
+        from mentions.platforms import registry
+
+        return registry.connector_class(channel.platform)({}, {}, {}).length(text)
+
+    def freeze(self, channel: Channel, action: str, reply_to: Message | None, text: str) -> list[FrozenPart]:
+        from mentions import accounts
+        from mentions.platforms import registry
+        from mentions.platforms.base import Draft, PlatformError
+
+        connector_class = registry.connector_class(channel.platform)
+        assert reply_to is not None
+        try:
+            connector = accounts.open_connector(channel.account)
+        except PlatformError as error:
+            raise ReplyRefused("text", error.code, accounts.problem_words(error.problem, channel.platform)) from error
+        self._check_length(connector, action, text)
+        mention = reply_to.mention
+        target = mention.reference if action != "private" or mention.kind == "direct" else {}
+        author = reply_to.profile.external_id if reply_to.profile else ""
+        draft = Draft(action, text, mention.external_id, target, author, timezone.now(), _people(channel, text))
+        parts = connector.freeze(draft)
+        limits = connector_class({}, {}, {}).limits(action)
+        if len(parts) > limits.max_parts:
+            raise ReplyRefused(
+                "text",
+                "too_long",
+                _("This would take %(count)d posts; at most %(most)d are sent. Shorten it.")
+                % {"count": len(parts), "most": limits.max_parts},
+            )
+        return parts
+
+    def _check_length(self, connector: object, action: str, text: str) -> None:
+        from mentions.platforms.base import Connector
+
+        assert isinstance(connector, Connector)
+        limits = connector.limits(action)
+        size, most = connector.length(text), limits.max_length * limits.max_parts
+        name = connector.platform.name
+        if size > most:
+            where = (
+                _("%(most)d in up to %(parts)d posts") % {"most": limits.max_length, "parts": limits.max_parts}
+                if limits.max_parts > 1
+                else str(limits.max_length)
+            )
+            raise ReplyRefused(
+                "text",
+                "too_long",
+                _("This has %(size)d characters; %(platform)s takes %(where)s. Take out %(over)d.")
+                % {"size": size, "platform": name, "where": where, "over": size - most},
+            )
+        if limits.max_bytes and limits.max_parts == 1 and len(text.encode()) > limits.max_bytes:
+            raise ReplyRefused(
+                "text",
+                "too_long",
+                _("This is more than %(most)d bytes, the most %(platform)s takes. Shorten it.")
+                % {"most": limits.max_bytes, "platform": name},
+            )
+
+    def platform_name(self, key: str) -> str:
+        from mentions.platforms import registry
+
+        return registry.name_of(key)
+
+
+def _people(channel: Channel, text: str) -> dict[str, str]:
+    """The people we know among the handles a text names: handle -> external id."""
+    handles = {word.lstrip("@").rstrip(".,:;!?)").lower() for word in text.split() if word.startswith("@")}
+    rows = Profile.objects.filter(brand_id=channel.brand_id, namespace=channel.account.namespace, handle__in=handles)
+    return {row.handle.lower(): row.external_id for row in rows}
+
+
+def wake_deliveries(ids: Sequence[int]) -> None:
+    """Ask a worker to look now. If the broker is away the next tick finds the rows."""
+    from mentions import tasks
+
+    try:
+        for delivery_id in ids:
+            tasks.deliver.delay(delivery_id)
+    except (OperationalError, OSError) as error:
+        log.warning("no wake-up sent, the next tick will find it: %s", error)
+
+
+def plug_in() -> None:
+    from mentions import api, desk, doctor, ingest, triage
+
+    ports.mouth = PlatformMouth()
+    ports.triage = triage.read
+    ports.reason_words = triage.reason_words
+    ports.wake_deliveries = wake_deliveries
+    ports.after_tombstone.append(ingest.forget_payloads)
+    ports.api_routes.append(api.add_routes)
+    ports.desk_urls.append(desk.urls)
+    ports.desk_sections.append(desk.sections)
+    ports.doctors.append(doctor.examine)

@@ -1,0 +1,168 @@
+"""Listening: a due source is claimed, its pages are stored, and its row says how it went.
+
+Rhythm, budget, breaker and back-off stand on the source's row, so that any worker on any machine sees the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import random
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from helpdesk import notices
+from helpdesk.net import HttpClient
+from mentions import accounts, ingest
+from mentions.models import Account, Quarantine, Source
+from mentions.platforms.base import PlatformError
+
+log = logging.getLogger(__name__)
+
+FAILURES_TO_BREAK = 5
+LONGEST_BACK_OFF = 900.0
+HOUR = dt.timedelta(hours=1)
+
+
+def claim(source_id: int, *, forced: bool = False) -> ingest.Lease | None:
+    """The source with a new lease and fencing token; None where it is not due or in other hands.
+
+    SKIP LOCKED on PostgreSQL; SQLite ignores that, but has one writer at a time (IMMEDIATE).
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        rows = Source.objects.filter(pk=source_id).select_for_update(skip_locked=True, of=("self",))
+        due = rows.filter(lease_until=None) | rows.filter(lease_until__lt=now) if forced else rows.due(now)
+        source = due.select_related("account__channel", "account__brand", "brand").first()
+        if source is None:
+            return None
+        if not source.budget_window_at or now - source.budget_window_at >= HOUR:
+            source.budget_window_at, source.budget_used = now, 0
+        if source.budget_used >= source.budget_per_hour and not forced:
+            source.next_poll_at = source.throttled_until = source.budget_window_at + HOUR
+            source.problem = {"code": "budget"}
+            source.save(update_fields=["next_poll_at", "throttled_until", "problem"])
+            return None
+        source.lease_until = now + dt.timedelta(seconds=settings.LEASE_SECONDS)
+        source.lease_token += 1
+        source.last_tried_at = now
+        source.save(update_fields=["lease_until", "lease_token", "last_tried_at", "budget_window_at", "budget_used"])
+    return ingest.Lease(source, source.lease_token)
+
+
+def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
+    """One pass: {"claimed", "heard", "new", "edited", "deleted", "quarantined", "problem"}."""
+    lease = claim(source_id, forced=forced)
+    if lease is None:
+        return {"claimed": False}
+    problem: dict[str, Any] = {}
+    requests = 0
+    try:
+        with HttpClient() as http:
+            connector = accounts.open_connector(lease.source.account, http)
+            try:
+                for page in connector.fetch(lease.source.kind, lease.source.query, lease.source.cursor):
+                    ingest.store(lease, page, connector)
+                ingest.check_again(lease, connector)
+            finally:
+                requests = connector.requests
+        _fine(lease, requests)
+    except ingest.LeaseLost:
+        log.warning("source %s was taken over by another worker", source_id)
+        return {"claimed": False}
+    except PlatformError as error:
+        problem = error.problem
+        _failed(lease, error, requests)
+    except Exception as error:
+        log.exception("polling source %s failed", source_id)
+        problem = {"code": "bug", "detail": type(error).__name__}
+        _failed(lease, PlatformError("bug", type(error).__name__), requests)
+        raise
+    return {"claimed": True, **lease.counts, **({"problem": problem} if problem else {})}
+
+
+def _release(lease: ingest.Lease, **values: Any) -> None:
+    """End the lease, if it is still ours."""
+    Source.objects.filter(pk=lease.source.pk, lease_token=lease.token).update(lease_until=None, **values)
+
+
+def _fine(lease: ingest.Lease, requests: int) -> None:
+    source, now = lease.source, timezone.now()
+    begun = source.last_tried_at or now
+    _release(
+        lease,
+        next_poll_at=begun + dt.timedelta(seconds=source.rhythm_seconds),
+        failures=0,
+        breaker_until=None,
+        throttled_until=None,
+        problem={},
+        last_fine_at=now,
+        budget_used=source.budget_used + requests,
+    )
+    if source.account.state == Account.State.RECONNECT:
+        Account.objects.filter(pk=source.account_id).update(state=Account.State.FINE, problem={})
+        notices.settle(source.brand_id, f"account:{source.account_id}")
+    notices.settle(source.brand_id, f"source:{source.pk}")
+
+
+def _failed(lease: ingest.Lease, error: PlatformError, requests: int) -> None:
+    source, now = lease.source, timezone.now()
+    used = source.budget_used + requests
+    if error.code in ("credentials", "seal"):
+        _release(lease, problem=error.problem, budget_used=used)
+        accounts.refused(source.account_id, error.problem)
+        return
+    if error.code == "throttled":
+        asked = error.retry_after if error.retry_after is not None else back_off(source.rhythm_seconds, 1)
+        until = now + dt.timedelta(seconds=min(asked, 86_400) + random.uniform(0, 1 + asked / 10))  # noqa: S311
+        _release(lease, next_poll_at=until, throttled_until=until, problem=error.problem, budget_used=used)
+        return
+    failures = min(source.failures + 1, 1000)
+    wait = max(back_off(source.rhythm_seconds, failures), error.retry_after or 0)
+    until = now + dt.timedelta(seconds=wait)
+    opened = until if failures >= FAILURES_TO_BREAK else None
+    _release(
+        lease, next_poll_at=until, failures=failures, breaker_until=opened, problem=error.problem, budget_used=used
+    )
+    if failures >= FAILURES_TO_BREAK or error.permanent:
+        notices.tell(
+            source.brand_id,
+            f"source:{source.pk}",
+            "source.broken",
+            link="/desk/sources/",
+            name=source.name,
+            problem=error.code,
+        )
+
+
+def back_off(rhythm: float, failures: int) -> float:
+    """Seconds until the next try: full jitter over a doubling window, never under half the rhythm."""
+    window = min(LONGEST_BACK_OFF, rhythm * 2 ** min(failures, 20))
+    return max(rhythm / 2, random.uniform(0, window))  # noqa: S311
+
+
+def retry_quarantined(row_id: int) -> bool:
+    """Read a quarantined item again with today's code. True where it is in now."""
+    row = Quarantine.objects.select_related("source__account__channel", "source__account__brand").get(pk=row_id)
+    connector = accounts.open_connector(row.source.account)
+    page = connector.reread(row.source.kind, row.raw)
+    lease = claim(row.source_id, forced=True)
+    if lease is None:
+        return False
+    ingest.store(lease, page, connector)
+    _release(lease)
+    done = bool(page.posts) and not lease.counts["quarantined"]
+    if done:
+        Quarantine.objects.filter(pk=row_id).update(settled_at=timezone.now())
+    return done
+
+
+notices.WORDS.update(
+    {
+        "account.reconnect": "“%(name)s” needs reconnection: the platform refuses our log-in. Nothing is lost; enter a new password under Sources.",
+        "source.broken": "“%(name)s” could not be heard several times in a row (%(problem)s). See Sources; we keep trying.",
+    }
+)

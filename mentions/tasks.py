@@ -1,0 +1,81 @@
+"""Thin entries for Celery: claim rows, call the domain. Every one is safe to run twice or never.
+
+The rows are the queue; a message only says "look". A tick therefore sends a handful of messages, however much is
+due, and each worker that hears one goes on taking due rows for a while. (A message per due row would pile up while
+workers are busy, and expired messages are not free either: discarding one can cost Celery the better part of a second.)
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import time
+from collections.abc import Callable, Sequence
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from helpdesk.models import Brand, Event, IdempotencyRecord
+from mentions import delivery, polling
+from mentions.models import Payload, Source
+
+SOFT, HARD = 240, 300  # seconds
+TURN = 20.0  # seconds after which a worker lets another message have its turn
+HANDFUL = 10
+
+
+def due_sources(most: int) -> list[int]:
+    rows = Source.objects.due(timezone.now()).order_by("next_poll_at", "id")
+    return list(rows.values_list("id", flat=True)[:most])
+
+
+def due_deliveries(most: int) -> list[int]:
+    return delivery.due_deliveries(timezone.now(), most)
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def wake() -> None:
+    """Call as many workers as there are hands and due rows. Two beats call twice; a row is claimed once."""
+    for _ in due_deliveries(settings.WORKER_PROCESSES):
+        deliver_due.delay()
+    for _ in due_sources(settings.WORKER_PROCESSES):
+        poll_due.delay()
+    (settings.DATA_DIR / "worker-alive").touch(mode=0o600)
+
+
+@shared_task(queue="poll", soft_time_limit=SOFT, time_limit=HARD)
+def poll_due() -> None:
+    _take_turn(due_sources, polling.poll)
+
+
+@shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
+def deliver_due() -> None:
+    _take_turn(due_deliveries, delivery.deliver)
+
+
+def _take_turn(due: Callable[[int], Sequence[int]], act: Callable[[int], object]) -> None:
+    """Act on due rows, each once, until none are left or the turn is over. In random order: colleagues do the same."""
+    until, done = time.monotonic() + TURN, set[int]()
+    while fresh := [row_id for row_id in due(HANDFUL + len(done)) if row_id not in done]:
+        random.shuffle(fresh)
+        for row_id in fresh[:HANDFUL]:
+            if time.monotonic() > until:
+                return
+            done.add(row_id)
+            act(row_id)
+
+
+@shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
+def deliver(delivery_id: int) -> None:
+    delivery.deliver(delivery_id)
+
+
+@shared_task(queue="wake", soft_time_limit=600, time_limit=660)
+def tidy() -> None:
+    """Let expire what expires: payloads, events, kept answers."""
+    now = timezone.now()
+    Payload.objects.filter(expires_at__lt=now).delete()
+    IdempotencyRecord.objects.filter(created_at__lt=now - dt.timedelta(days=2)).delete()
+    for brand in Brand.objects.all():
+        Event.objects.filter(brand=brand, at__lt=now - dt.timedelta(days=brand.keep_event_days)).delete()
