@@ -1,0 +1,1 @@
+"""What strangers, and colleagues of another brand, may try; one file for each kind of harm."""

@@ -1,0 +1,144 @@
+"""Two brands with one of everything, each row of a brand marked by a word that only that brand may read."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from helpdesk import notices
+from helpdesk.models import (
+    ApiToken,
+    Brand,
+    Channel,
+    Customer,
+    Delivery,
+    DeliveryPart,
+    Membership,
+    Message,
+    Notice,
+    Ticket,
+    User,
+)
+from helpdesk.permissions import Role
+from helpdesk.workflow import replies, tickets
+from helpdesk.workflow.brands import MANUAL
+from mentions import ingest
+from mentions.models import Mention, Quarantine, Source
+from tests.world import World
+
+NORTH, SOUTH = "Zephyrine", "Quillfeather"  # stand in the rows of northwind and of its rival, nowhere else
+
+CONTEXT = ssl.create_default_context()
+
+
+def make_quick(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare each client a look at every static file, and each connector at every certificate of the system."""
+    settings.WHITENOISE_USE_FINDERS = False
+    monkeypatch.setattr(ssl, "create_default_context", lambda: CONTEXT)
+
+
+@dataclass
+class Half:
+    """One brand's rows. `settled` is resolved, `unknown` waits for a decision, `queued` can be taken back."""
+
+    word: str
+    brand: Brand
+    phone: Channel
+    customer: Customer
+    ticket: Ticket
+    message: Message
+    settled: Ticket
+    unknown: Delivery
+    queued: Delivery
+    notice: Notice
+    source: Source
+    quarantine: Quarantine
+    member: Membership
+    token: ApiToken
+
+
+@dataclass
+class Scene:
+    world: World
+    north: Half
+    south: Half
+
+
+def open_scene(world: World) -> Scene:
+    north = _half(world, world.brand, world.agent, NORTH)
+    return Scene(world, north, _half(world, world.rival, world.rival_owner, SOUTH))
+
+
+def heard(world: World, word: str, brand: Brand, **values: Any) -> Message:
+    """A message of the brand that can be answered: it stands on the demo platform."""
+    channel = world.channel(brand)
+    message = world.hear(f"{word} says the train is late", who=values.pop("who", word.lower()), brand=brand, **values)
+    Mention.objects.create(
+        brand=brand,
+        account=channel.account,
+        namespace="demo:bluesky",
+        kind="post",
+        external_id=f"demo:{message.pk}",
+        reference={"key": f"post-{message.pk}"},
+        message=message,
+    )
+    return message
+
+
+def source_of(world: World, brand: Brand, name: str, **values: Any) -> Source:
+    """A source nothing polls by itself, on the brand's demo account."""
+    return Source.objects.create(
+        brand=brand,
+        account=world.channel(brand).account,
+        kind="stream",
+        name=name,
+        next_poll_at=timezone.now(),
+        **values,
+    )
+
+
+def stuck(delivery: Delivery, state: str) -> Delivery:
+    """The delivery as it is when the platform's answer was lost (unknown) or a refusal (failed)."""
+    DeliveryPart.objects.filter(delivery=delivery).update(state=state)
+    Delivery.objects.filter(pk=delivery.pk).update(state=state)
+    delivery.refresh_from_db()
+    return delivery
+
+
+def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
+    message, settled = heard(world, word, brand), heard(world, word, brand, who=f"{word}-old".lower())
+    Customer.objects.filter(brand=brand).update(name=word, about=f"{word} travels with a bicycle")
+    tickets.resolve(settled.ticket_id, worker)
+    answers = [heard(world, word, brand, who=f"{word}-{name}".lower()) for name in ("lost", "soon")]
+    unknown, queued = (replies.reply(row.ticket_id, worker, f"{word} is answered", "public") for row in answers)
+    Ticket.objects.filter(brand=brand).update(subject=f"{word} and a late train")
+    source = source_of(world, brand, f"{word} stream")
+    notices.tell(brand, f"source:{source.pk}", "source.broken", least=Role.AUDITOR, name=word)
+    phone = Channel.objects.filter(brand=brand, platform=MANUAL, name="Phone").get()
+    return Half(
+        word=word,
+        brand=brand,
+        phone=phone,
+        customer=Customer.objects.get(pk=message.ticket.customer_id),
+        ticket=Ticket.objects.get(pk=message.ticket_id),
+        message=message,
+        settled=Ticket.objects.get(pk=settled.ticket_id),
+        unknown=stuck(unknown, "unknown"),
+        queued=queued,
+        notice=Notice.objects.get(brand=brand),
+        source=source,
+        quarantine=_quarantined(source, word),
+        member=Membership.objects.get(brand=brand, user=worker),
+        token=ApiToken.issue(worker, scopes=["read"], brand=brand, name=f"{word} robot")[0],
+    )
+
+
+def _quarantined(source: Source, word: str) -> Quarantine:
+    problem = {"code": "malformed", "detail": f"{word} without a time"}
+    ingest.quarantine(source, {"text": word}, problem, timezone.now() - dt.timedelta(minutes=5))
+    return Quarantine.objects.get(source=source)

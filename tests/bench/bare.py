@@ -1,0 +1,51 @@
+"""Baselines: the least a DRF view can do, with the same authentication, permissions, parser and renderer."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from helpdesk.models import Ticket, public_id
+
+SIZE = 25
+COLUMNS = [
+    "id", "number", "state", "close_reason", "verdict", "subject", "priority", "platform", "language", "intent", "sentiment", "urgency",
+    "reach", "next_due_at", "last_inbound_at", "answered_at", "message_count", "inbound_count", "created_at", "resolved_at",
+]  # fmt: skip
+_numbers = itertools.count(1_500_000_000 + os.getpid())
+
+
+class BareList(APIView):
+    """One indexed SELECT of 25 rows as dicts; `pad` brings the answer to the size of the product's."""
+
+    def get(self, request: Request) -> Response:
+        brand = int(request.query_params["brand"])
+        rows = Ticket.objects.filter(brand_id=brand).order_by("next_due_at", "id").values(*COLUMNS)[:SIZE]
+        return Response({"pad": "x" * int(request.query_params.get("pad", 0)), "results": list(rows)})
+
+
+class BareInsert(APIView):
+    """One INSERT of one ticket, from the parsed body."""
+
+    def post(self, request: Request) -> Response:
+        now = timezone.now()
+        given: dict[str, Any] = dict(request.data)
+        row = Ticket(
+            brand_id=given["brand_id"],
+            number=next(_numbers),
+            public_id=public_id(),
+            customer_id=given["customer_id"],
+            channel_id=given["channel_id"],
+            subject=given["subject"],
+            platform="manual",
+            created_at=now,
+            last_inbound_at=now,
+        )
+        row.save(force_insert=True)
+        return Response({name: getattr(row, name) for name in COLUMNS}, status=201)

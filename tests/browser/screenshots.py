@@ -1,0 +1,78 @@
+"""`make screenshots`: the desk's pages on the demo brand, in light, dark and at 360 px, under `screenshots/`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {
+    "inbox": "/desk/inbox/next/",
+    "ticket": "/desk/tickets/7/",
+    "sources": "/desk/sources/",
+    "notices": "/desk/notices/",
+    "contact": "/desk/contact/",
+    "customers": "/desk/helpdesk/customer/",
+    "help": "/help/",
+}
+LOOKS = {
+    "light": (1440, 900, "light"),
+    "dark": (1440, 900, "dark"),
+    "narrow": (360, 780, "light"),
+    "wide": (1720, 1000, "light"),
+}
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+def main(port: int = 8931) -> None:
+    with tempfile.TemporaryDirectory(prefix="screenshots-") as folder:
+        env = {**os.environ, "HELPDESK_DATA": folder, "HELPDESK_DEMO": "true"}
+        env.pop("DATABASE_URL", None)
+        env.pop("REDIS_URL", None)
+        command = [sys.executable, "manage.py", "up", "--port", str(port)]
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            next(line for line in process.stdout if "Ctrl-C" in line)
+            email, password = (Path(folder) / "demo-login.txt").read_text().split()
+            take(f"http://127.0.0.1:{port}", email, password)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def take(base: str, email: str, password: str) -> None:
+    target = ROOT / "screenshots"
+    target.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        log_in(page, base, email, password)
+        for look, (width, height, scheme) in LOOKS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            for name, path in PAGES.items():
+                page.goto(base + path)
+                page.wait_for_timeout(400)
+                page.screenshot(path=target / f"{name}-{look}.png")
+        browser.close()
+    print(f"{len(LOOKS) * len(PAGES)} pictures in {target}")
+
+
+def log_in(page: Page, base: str, email: str, password: str) -> None:
+    page.goto(f"{base}/desk/")
+    page.fill("[name=login]", email)
+    page.fill("[name=password]", password)
+    page.click("button")
+    page.wait_for_url("**/desk/**")
+
+
+if __name__ == "__main__":
+    main()

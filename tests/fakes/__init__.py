@@ -1,0 +1,1 @@
+"""Stand-ins for the networks the product talks to, for tests."""

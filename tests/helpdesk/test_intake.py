@@ -1,0 +1,155 @@
+"""Which ticket something said belongs to: the design's rules on threads and tickets, one by one."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from helpdesk import summary
+from helpdesk.models import Deadline, Event, Message, Participant, Thread, Ticket, TicketLink, Visibility
+from helpdesk.workflow import deadlines, tickets
+from helpdesk.workflow.tickets import Conflict
+from tests.world import World
+
+pytestmark = pytest.mark.django_db
+
+
+def aged(ticket: Ticket, hours: float) -> None:
+    """As if the ticket had been resolved and last heard so many hours ago."""
+    then = timezone.now() - dt.timedelta(hours=hours)
+    Ticket.objects.filter(pk=ticket.pk).update(resolved_at=then, last_inbound_at=then)
+
+
+def test_the_same_thread_goes_to_the_current_ticket(world: World) -> None:
+    first = world.ticket(thread="t")
+    again = world.hear("still late", thread="t")
+    assert again.ticket_id == first.pk
+    assert Ticket.objects.get().inbound_count == 2
+
+
+def test_a_resolved_ticket_reopens_within_the_window(world: World) -> None:
+    first = world.ticket(thread="t")
+    tickets.resolve(first.pk, world.agent)
+    again = world.hear("not settled at all", thread="t")
+    first.refresh_from_db()
+    assert (again.ticket_id, first.state, first.resolved_at) == (first.pk, "open", None)
+    assert first.due_at is not None, "an answer is due again"
+    assert Event.objects.filter(code="ticket.reopened").exists()
+
+
+def test_after_the_window_a_new_ticket_is_linked(world: World) -> None:
+    first = world.ticket(thread="t")
+    tickets.resolve(first.pk, world.agent)
+    aged(first, 30)
+    second = world.hear("it happened again", thread="t").ticket
+    assert second.pk != first.pk
+    assert TicketLink.objects.get() == TicketLink.objects.get(earlier=first, later=second, kind="follows")
+    assert Participant.objects.get().ticket_id == second.pk, "what comes next goes to the new one"
+
+
+def test_a_new_thread_joins_the_open_ticket_of_the_same_channel(world: World) -> None:
+    first = world.ticket(thread="one")
+    second = world.hear("and another thing", thread="two")
+    assert second.ticket_id == first.pk
+    assert Thread.objects.count() == 2
+
+
+def test_a_new_thread_after_the_window_is_a_new_linked_ticket(world: World) -> None:
+    first = world.ticket(thread="one", said_at=timezone.now() - dt.timedelta(hours=30))
+    second = world.hear("long after", thread="two")
+    assert second.ticket_id != first.pk
+    assert TicketLink.objects.get().earlier_id == first.pk
+
+
+def test_others_in_a_customers_thread_take_part(world: World) -> None:
+    first = world.ticket(thread="t")
+    other = world.hear("same here", who="bo", thread="t", opened_by_author=False)
+    assert other.ticket_id == first.pk
+    assert Participant.objects.filter(ticket=first).count() == 2
+
+
+def test_under_our_own_post_each_author_gets_a_ticket(world: World) -> None:
+    names = [
+        world.hear("hello", who=name, thread="ours", opened_by_author=False).ticket_id for name in ("ana", "bo", "cy")
+    ]
+    assert len(set(names)) == 3
+    assert Thread.objects.get().opened_by is None
+
+
+def test_our_own_post_made_elsewhere_is_a_reply(world: World) -> None:
+    asked = world.hear("where?", thread="t", key="asked")
+    ours = world.hear("Platform 4.", who="us", thread="t", parent_key="asked", ours=True, opened_by_author=False)
+    assert (ours.kind, ours.ticket_id) == ("reply", asked.ticket_id)
+    assert Ticket.objects.count() == 1
+
+
+def test_spam_keeps_collecting_without_reopening(world: World) -> None:
+    first = world.ticket(thread="t")
+    tickets.close(first.pk, world.agent, "spam")
+    assert world.hear("buy now", thread="t").ticket_id == first.pk
+    first.refresh_from_db()
+    assert (first.state, first.due_at) == ("closed", None)
+
+
+def test_brands_do_not_meet(world: World) -> None:
+    here, there = world.ticket(thread="t"), world.ticket(thread="t", brand=world.rival)
+    assert here.customer_id != there.customer_id
+    assert (here.number, there.number) == (1, 1)
+
+
+def test_waiting_opens_when_they_write_and_a_next_answer_is_due(world: World) -> None:
+    ticket = world.ticket(thread="t")
+    tickets.log_call(ticket.pk, world.agent, "Told her: platform 4.")
+    ticket.refresh_from_db()
+    assert (ticket.state, ticket.due_at) == ("waiting", None)
+    assert ticket.answered_at is not None
+    world.hear("thanks, and the next one?", thread="t")
+    ticket.refresh_from_db()
+    assert ticket.state == "open"
+    assert Deadline.objects.get(met_at=None, dropped_at=None).kind == "next_response"
+
+
+def test_a_claimed_time_pulls_a_deadline_forward_by_a_day_at_most() -> None:
+    now = timezone.now()
+    assert deadlines.start_of(now - dt.timedelta(days=9000), now) == now - dt.timedelta(hours=24)
+    assert deadlines.start_of(now + dt.timedelta(days=2), now) == now
+
+
+def test_the_summary_is_what_the_rows_say(world: World) -> None:
+    ticket = world.ticket("my train never came, this is terrible", thread="t")
+    world.hear("thank you, all fine now", thread="t")
+    tickets.note(ticket.pk, world.agent, "called the driver")
+    ids = Ticket.objects.values_list("id", flat=True)
+    assert summary.differences(ids) == []
+    ticket.refresh_from_db()
+    assert (ticket.intent, ticket.sentiment, ticket.message_count) == ("complaint", "positive", 3)
+    Ticket.objects.update(intent="praise", message_count=9)
+    assert {name for _, name, _, _ in summary.differences(ids)} == {"intent", "message_count"}
+    summary.refresh(ids)
+    assert summary.differences(ids) == []
+
+
+def test_a_correction_stays_and_the_ticket_follows_it(world: World) -> None:
+    message = world.hear("is this a question?", thread="t")
+    tickets.correct_triage(message.pk, world.agent, intent="idea")
+    assert Ticket.objects.get().intent == "idea"
+    world.hear("this is terrible, nothing works", thread="t")
+    assert Ticket.objects.get().intent == "idea"
+    assert Message.objects.get(pk=message.pk).corrected["intent"]["was"] == "question"
+
+
+def test_moves_that_do_not_fit_are_conflicts(world: World) -> None:
+    ticket = world.ticket()
+    with pytest.raises(Conflict):
+        tickets.reopen(ticket.pk, world.agent)
+    tickets.resolve(ticket.pk, world.agent)
+    with pytest.raises(Conflict):
+        tickets.resolve(ticket.pk, world.agent)
+
+
+def test_private_words_are_told_apart(world: World) -> None:
+    message = world.hear("card 4418", visibility=Visibility.PRIVATE)
+    page = world.desk(world.agent).get(f"/desk/tickets/{message.ticket_id}/").content.decode()
+    assert 'value="private" data-most="2000" data-parts="1"' in " ".join(page.split()) or "private" in page

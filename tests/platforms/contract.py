@@ -1,0 +1,183 @@
+"""What every connector must survive. Subclass `ConnectorContract` and give it a stage on a fake of the platform.
+
+The fake keeps the platform's documented rules (paging, limits, sessions, errors); the contract asks of the connector,
+through polling and delivery, only what the rest of the house relies on.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import pytest
+from django.utils import timezone
+
+from helpdesk.models import Delivery, Message, Ticket
+from mentions import accounts, delivery, polling
+from mentions.models import Account, Mention, Quarantine, Source
+from mentions.platforms import registry
+from mentions.platforms.base import Connector, Draft, PlatformError
+from tests.world import World
+
+
+class PlatformStage(Protocol):
+    """What a platform's test gives the contract."""
+
+    source: Source
+
+    def say(self, text: str) -> str:
+        """Somebody says something to us; its external id."""
+        ...
+
+    def edit(self, external_id: str, text: str) -> None: ...
+    def delete(self, external_id: str) -> None: ...
+    def malformed(self) -> None:
+        """An item no connector can read joins the list."""
+        ...
+
+    def throttle(self, seconds: int) -> None: ...
+    def break_down(self) -> None:
+        """The next read fails with a server error."""
+        ...
+
+    def revoke(self) -> None:
+        """Our credentials are no longer good."""
+        ...
+
+    def sent(self) -> list[str]:
+        """Texts of ours on the platform."""
+        ...
+
+    def lose_answer(self) -> None:
+        """The next write is performed, and its answer lost."""
+        ...
+
+
+@pytest.mark.django_db
+class ConnectorContract:
+    """The reusable suite. `stage` is the fixture a subclass provides; `page_size` what one page holds."""
+
+    page_size = 100
+
+    def poll(self, stage: PlatformStage) -> dict[str, Any]:
+        return polling.poll(stage.source.pk, forced=True)
+
+    def connector(self, stage: PlatformStage) -> Connector:
+        return accounts.open_connector(Account.objects.get(pk=stage.source.account_id))
+
+    def test_paging_reaches_everything_and_the_cursor_spares_it_next_time(self, stage: PlatformStage) -> None:
+        for number in range(self.page_size * 2 + 5):
+            stage.say(f"number {number}")
+        assert self.poll(stage)["new"] == self.page_size * 2 + 5
+        cursor = dict(Source.objects.get(pk=stage.source.pk).cursor)
+        assert cursor, "a pass that ended leaves a durable position"
+        assert self.poll(stage)["new"] == 0
+        stage.say("one more")
+        assert self.poll(stage)["new"] == 1
+
+    def test_a_pass_broken_off_leaves_its_cursor_alone(self, stage: PlatformStage) -> None:
+        stage.say("first")
+        self.poll(stage)
+        before = dict(Source.objects.get(pk=stage.source.pk).cursor)
+        for number in range(self.page_size + 5):
+            stage.say(f"number {number}")
+        connector = self.connector(stage)
+        pages = connector.fetch(stage.source.kind, stage.source.query, before)
+        assert next(iter(pages)).cursor in (None, before) or before == {}
+
+    def test_duplicates_and_overlap_are_stored_once(self, stage: PlatformStage) -> None:
+        stage.say("hello")
+        self.poll(stage)
+        Source.objects.update(cursor={})
+        assert self.poll(stage)["new"] == 0
+        assert Mention.objects.count() == Message.objects.count() == 1
+
+    def test_a_malformed_item_costs_itself_only(self, stage: PlatformStage) -> None:
+        stage.say("before")
+        stage.malformed()
+        stage.say("after")
+        counts = self.poll(stage)
+        assert (counts["new"], counts["quarantined"]) == (2, 1)
+        self.poll(stage)
+        assert Quarantine.objects.get().tries == 2, "the same item is one row"
+
+    def test_asked_to_slow_down_it_waits_as_long_as_it_was_told(self, stage: PlatformStage) -> None:
+        stage.throttle(30)
+        assert self.poll(stage)["problem"]["code"] == "throttled"
+        source = Source.objects.get(pk=stage.source.pk)
+        assert 29 <= (source.next_poll_at - timezone.now()).total_seconds() <= 60
+        assert source.failures == 0
+
+    def test_a_breakdown_is_a_failure_that_passes(self, stage: PlatformStage) -> None:
+        stage.say("hello")
+        stage.break_down()
+        assert self.poll(stage)["problem"]["code"] == "unavailable"
+        assert Source.objects.get(pk=stage.source.pk).failures == 1
+        assert self.poll(stage)["new"] == 1
+        assert Source.objects.get(pk=stage.source.pk).failures == 0
+
+    def test_revoked_credentials_are_permanent_and_say_so(self, stage: PlatformStage) -> None:
+        stage.revoke()
+        with pytest.raises(PlatformError) as refusal:
+            self.connector(stage).connect()
+        assert (refusal.value.code, refusal.value.permanent) == ("credentials", True)
+        assert self.poll(stage)["problem"]["code"] == "credentials"
+        assert Account.objects.get(pk=stage.source.account_id).state == "reconnect"
+
+    def test_edited_and_deleted_items_are_found_by_lookup(self, stage: PlatformStage) -> None:
+        edited, deleted, kept = stage.say("a tpyo"), stage.say("gone soon"), stage.say("stays")
+        stage.edit(edited, "a typo")
+        stage.delete(deleted)
+        found = self.connector(stage).lookup([edited, deleted, kept])
+        assert {post.external_id: post.text.split()[-1] for post in found.posts} == {edited: "typo", kept: "stays"}
+        assert found.gone == (deleted,)
+
+    def test_limits_are_counted_as_the_platform_counts(self, world: World, stage: PlatformStage) -> None:
+        stage.say("hello")
+        self.poll(stage)
+        limits = self.connector(stage).limits("public")
+        ticket, api = Ticket.objects.get(), world.api(world.agent)
+        path = f"/api/v1/tickets/{ticket.pk}/replies/"
+        too_long = api.post(
+            path, {"text": "x" * (limits.max_length * limits.max_parts + 1), "visibility": "public"}, format="json"
+        )
+        assert too_long.status_code == 400
+        assert too_long.json()["errors"][0]["field"] == "text"
+        assert "Take out 1" in too_long.json()["errors"][0]["message"]
+        just = api.post(path, {"text": "é" * limits.max_length, "visibility": "public"}, format="json")
+        assert just.status_code == 202, just.content
+        delivery.deliver(just.json()["id"])
+        assert stage.sent() == ["é" * limits.max_length]
+
+    def test_frozen_payloads_are_json_and_made_without_a_request(self, stage: PlatformStage) -> None:
+        stage.say("hello")
+        self.poll(stage)
+        mention = Mention.objects.get()
+        connector = self.connector(stage)
+        draft = Draft("public", "An answer.", mention.external_id, mention.reference, "", timezone.now())
+        parts = connector.freeze(draft)
+        assert connector.requests == 0
+        assert len(parts) == 1
+        first, second = connector.freeze(draft)[0], connector.freeze(draft)[0]
+        assert first.expected_id != second.expected_id or not first.expected_id
+
+    def test_what_was_sent_is_found_and_not_sent_twice(self, world: World, stage: PlatformStage) -> None:
+        stage.say("hello")
+        self.poll(stage)
+        stage.lose_answer()
+        ticket, api = Ticket.objects.get(), world.api(world.agent)
+        answer = api.post(
+            f"/api/v1/tickets/{ticket.pk}/replies/", {"text": "Once.", "visibility": "public"}, format="json"
+        )
+        delivery.deliver(answer.json()["id"])
+        assert Delivery.objects.get().state == "sent"
+        assert stage.sent() == ["Once."]
+
+    def test_the_registry_and_the_settings_agree(self, stage: PlatformStage) -> None:
+        platform = registry.platform(stage.source.account.platform)
+        assert {setting.name for setting in platform.settings if not setting.secret} >= set(
+            stage.source.account.settings
+        )
+        assert platform.stream(stage.source.kind).rhythm_seconds >= 1
+        assert not any(
+            setting.secret and setting.name in stage.source.account.settings for setting in platform.settings
+        )

@@ -1,0 +1,306 @@
+"""Every address of the house, and who may do what there: the declaration `test_walk` holds the house to.
+
+An address is written as in the URLconf, with `<name>` for what varies. A rule names the least role that may use
+a method; a method without a rule is refused as such (405). What lies outside (another brand's rows) is 404 where
+the address names a row; lists answer anybody who is let in, with their own rows only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django.core import mail
+from django.db.models import Model
+
+from helpdesk.models import ApiToken, Delivery, Membership, Message, Notice, Ticket, User
+from helpdesk.permissions import Role
+from mentions.models import Source
+from tests.world import PASSWORD
+
+if TYPE_CHECKING:
+    from tests.attacks.scene import Scene
+
+Probe = Callable[["Scene"], Any]
+READ, AGENT, LEAD, MANAGER, OWNER = Role.AUDITOR, Role.AGENT, Role.LEAD, Role.MANAGER, Role.OWNER
+NEW_PASSWORD = "violet staple battery"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One method at one address. `changed` gives a value that an allowed write changes; None: it writes nothing.
+
+    `outside` is what another brand's owner gets, `low` what a colleague of too low a role gets, `anonymous` what
+    somebody not logged in gets where the door is open.
+    """
+
+    least: Role = READ
+    status: int = 200
+    body: Callable[[Scene], Mapping[str, Any]] | None = None
+    changed: Probe | None = None
+    outside: int | None = None
+    low: int = 403
+    anonymous: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """An address with its rules. `is_open`: whoever comes is let in. `thing` names the row the address is about."""
+
+    route: str
+    thing: str = ""
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    is_open: bool = False
+
+
+def row(route: str, thing: str = "", *, query: str = "", is_open: bool = False, **rules: Rule) -> Row:
+    return Row(route, thing, rules, {}, query, is_open)
+
+
+def api(route: str, thing: str = "", **rules: Rule) -> Row:
+    return Row(f"api/v1/{route}", thing, rules)
+
+
+def desk(route: str, thing: str = "", *, query: str = "", is_open: bool = False, **rules: Rule) -> Row:
+    return Row(f"desk/{route}", thing, rules, {}, query, is_open)
+
+
+def named(found: Row, **words: str) -> Row:
+    """The row with words for what varies in its address and is no row's key."""
+    return Row(found.route, found.thing, found.rules, words, found.query, found.is_open)
+
+
+# --- what a write changes --------------------------------------------------------------------------------------
+
+
+def count(model: type[Model]) -> Probe:
+    def look(scene: Scene) -> int:
+        found: int = model._default_manager.count()
+        return found
+
+    return look
+
+
+def column(thing: str, name: str) -> Probe:
+    def look(scene: Scene) -> Any:
+        found = getattr(scene.north, thing)
+        return type(found)._default_manager.filter(pk=found.pk).values_list(name, flat=True).first()
+
+    return look
+
+
+def readers(scene: Scene) -> Any:
+    return Notice.readers.through.objects.count()
+
+
+def passwords(scene: Scene) -> list[str]:
+    return [user.password for user in User.objects.order_by("pk")]
+
+
+def post(
+    least: Role,
+    status: int,
+    changed: Probe,
+    body: Callable[[Scene], Mapping[str, Any]] | Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Rule:
+    """A write: `body` is what makes a valid one."""
+    made = body if callable(body) or body is None else lambda scene: body
+    return Rule(least, status, made, changed, **more)
+
+
+LOOK = Rule(READ)
+
+# --- the API ---------------------------------------------------------------------------------------------------
+
+CONTACT = {"text": "My bag is on the train", "name": "Ana Lind", "brand": "northwind"}
+SOURCE = {"brand": "northwind", "platform": "demo", "name": "New stream", "settings": {"shown_as": "mastodon"}}
+REPLY = {"text": "It is on its way", "visibility": "public"}
+
+
+def both(resource: str, thing: str) -> list[Row]:
+    """A list and its items, for reading."""
+    return [api(f"{resource}/", GET=LOOK), api(f"{resource}/<pk>/", thing, GET=LOOK)]
+
+
+def verb(route: str, thing: str, rule: Rule) -> Row:
+    return api(route, thing, POST=rule)
+
+
+API = [
+    row("api/v1/schema/", GET=LOOK, is_open=True),
+    api("", GET=LOOK),
+    api("platforms/", GET=LOOK),
+    *both("channels", "phone"),
+    *both("deliveries", "unknown"),
+    *both("messages", "message"),
+    *both("notices", "notice"),
+    *both("quarantine", "quarantine"),
+    api("members/", GET=LOOK),
+    api("brands/", GET=LOOK),
+    api("brands/<pk>/", "brand", GET=LOOK, PATCH=post(MANAGER, 200, column("brand", "name"), {"name": "Northwind"})),
+    api("customers/", GET=LOOK),
+    api("customers/<pk>/", "customer", GET=LOOK, PATCH=post(AGENT, 200, column("customer", "place"), {"place": "Elm Street"})),
+    api("tickets/", GET=LOOK, POST=post(AGENT, 201, count(Ticket), CONTACT, outside=400)),
+    api("tickets/<pk>/", "ticket", GET=LOOK, PATCH=post(AGENT, 200, column("ticket", "subject"), {"subject": "Bag"})),
+    verb("tickets/<pk>/acknowledge/", "ticket", post(AGENT, 202, count(Delivery))),
+    verb("tickets/<pk>/assign/", "ticket", post(AGENT, 200, column("ticket", "assignee"), lambda s: {"assignee": s.world.lead.pk})),
+    verb("tickets/<pk>/calls/", "ticket", post(AGENT, 201, count(Message), {"text": "Called her"})),
+    verb("tickets/<pk>/close/", "ticket", post(AGENT, 200, column("ticket", "state"), {"reason": "spam"})),
+    verb("tickets/<pk>/notes/", "ticket", post(AGENT, 201, count(Message), {"text": "She is patient"})),
+    verb("tickets/<pk>/reopen/", "settled", post(AGENT, 200, column("settled", "state"))),
+    verb("tickets/<pk>/replies/", "ticket", post(AGENT, 202, count(Delivery), REPLY)),
+    verb("tickets/<pk>/resolve/", "ticket", post(AGENT, 200, column("ticket", "state"))),
+    verb("messages/<pk>/triage/", "message", post(AGENT, 200, column("message", "intent"), {"intent": "praise"})),
+    verb("deliveries/<pk>/cancel/", "queued", post(AGENT, 200, column("queued", "state"))),
+    verb("deliveries/<pk>/decide/", "unknown", post(LEAD, 200, column("unknown", "state"), {"decision": "sent"})),
+    verb("notices/<pk>/read/", "notice", post(READ, 200, readers)),
+    api("sources/", GET=LOOK, POST=post(MANAGER, 201, count(Source), SOURCE, outside=400)),
+    api("sources/<pk>/", "source", GET=LOOK, PATCH=post(MANAGER, 200, column("source", "name"), {"name": "Renamed"})),
+    verb("sources/<pk>/poll/", "source", post(LEAD, 200, column("source", "lease_token"))),
+    verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),
+]  # fmt: skip
+
+# --- the desk --------------------------------------------------------------------------------------------------
+
+PASSWORDS = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
+
+
+def ticket_verb(name: str, changed: Probe, body: Any = None, thing: str = "ticket") -> Row:
+    return desk(f"tickets/<ticket_id>/{name}/", thing, POST=post(AGENT, 302, changed, body))
+
+
+def contact(scene: Scene) -> dict[str, Any]:
+    return {"channel": scene.north.phone.pk, "name": "Ana Lind", "text": "My bag is on the train"}
+
+
+def source_form(scene: Scene) -> dict[str, Any]:
+    return {"brand": scene.north.brand.pk, "name": "New stream", "stream": "stream", "settings.shown_as": "mastodon"}
+
+
+SETTINGS = {"name": "Renamed", "rhythm_seconds": 60, "budget_per_hour": 600, "settings.shown_as": "mastodon"}
+
+DESK = [
+    named(desk("inbox/<view>/", GET=LOOK), view="next"),
+    desk("brand/", POST=Rule(READ, 302, lambda s: {"brand": s.north.brand.pk})),
+    desk("tickets/<ticket_id>/", "ticket", GET=LOOK),
+    ticket_verb("answer", count(Delivery), {"mode": "public", "text": "It is on its way"}),
+    ticket_verb("acknowledge", count(Delivery)),
+    ticket_verb("assign", column("ticket", "assignee"), lambda s: {"assignee": s.world.lead.pk}),
+    ticket_verb("resolve", column("ticket", "state")),
+    ticket_verb("close", column("ticket", "state"), {"reason": "spam"}),
+    ticket_verb("reopen", column("settled", "state"), thing="settled"),
+    ticket_verb("prioritise", column("ticket", "priority"), {"priority": "1"}),
+    ticket_verb("triage", column("message", "intent"), lambda s: {"message": s.north.message.pk, "intent": "praise"}),
+    desk("deliveries/<delivery_id>/decide/", "unknown", POST=post(LEAD, 302, column("unknown", "state"), {"decision": "sent"})),
+    desk("deliveries/<delivery_id>/cancel/", "queued", POST=post(AGENT, 302, column("queued", "state"))),
+    desk("notices/", GET=LOOK),
+    desk("notices/<notice_id>/read/", "notice", POST=post(READ, 302, readers)),
+    desk("contact/", GET=Rule(AGENT), POST=post(AGENT, 302, count(Ticket), contact, outside=400)),
+    desk("sources/", GET=LOOK),
+    named(desk("sources/add/<key>/", GET=Rule(MANAGER), POST=post(MANAGER, 302, count(Source), source_form, outside=400)), key="demo"),
+    desk("sources/<source_id>/", "source", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("source", "name"), SETTINGS)),
+    desk("sources/<source_id>/poll/", "source", POST=post(LEAD, 302, column("source", "lease_token"))),
+    desk("sources/<source_id>/pause/", "source", POST=post(MANAGER, 302, column("source", "is_active"))),
+    desk("quarantine/", GET=LOOK),
+    desk("quarantine/<row_id>/retry/", "quarantine", POST=post(LEAD, 302, column("quarantine", "tries"))),
+    desk("quarantine/<row_id>/drop/", "quarantine", POST=post(LEAD, 302, column("quarantine", "settled_at"))),
+    # the admin site's own
+    desk("", GET=Rule(status=302), POST=Rule(status=302)),
+    desk("login/", GET=Rule(status=302), POST=Rule(status=302), is_open=True),
+    desk("logout/", GET=Rule(status=302), POST=Rule(status=302)),
+    desk("password_change/", GET=LOOK, POST=post(READ, 302, passwords, PASSWORDS)),
+    desk("password_change/done/", GET=LOOK),
+    desk("autocomplete/", GET=LOOK, query="app_label=helpdesk&model_name=ticket&field_name=customer"),
+    desk("jsi18n/", GET=LOOK),
+    desk("search/", GET=LOOK, POST=LOOK, query="s=1"),
+    named(desk("r/<content_type_id>/<object_id>/", "ticket", GET=Rule(status=404), POST=Rule(status=404)), content_type_id="1"),
+    named(desk("<app_label>/", GET=LOOK, POST=LOOK), app_label="helpdesk"),
+    named(desk("<url>", GET=Rule(status=404), POST=Rule(status=404)), url="no/such/page/"),
+]  # fmt: skip
+
+
+def pages(
+    model: str, thing: str, least: Role, change: Rule, add: Rule | None = None, delete: Rule | None = None
+) -> list[Row]:
+    """The admin pages of one model; `least` may look."""
+    refused, look, moved = Rule(status=403, outside=403), Rule(least), Rule(status=302, outside=302)
+    base = f"helpdesk/{model}/"
+    return [
+        desk(base, GET=look, POST=look),
+        desk(f"{base}add/", GET=Rule(OWNER) if add else refused, POST=add or refused),
+        desk(f"{base}<object_id>/history/", thing, GET=look, POST=look),
+        desk(f"{base}<object_id>/delete/", thing, GET=Rule(OWNER) if delete else refused, POST=delete or refused),
+        desk(f"{base}<object_id>/change/", thing, GET=look, POST=change),
+        desk(f"{base}<object_id>/", thing, GET=moved, POST=moved),  # leads to …/change/, whatever the key
+    ]
+
+
+HOURS = {"first_response_hours": 4, "next_response_hours": 8, "reopen_hours": 24}
+BRAND = {
+    "name": "Northwind",
+    "time_zone": "UTC",
+    "locale": "en",
+    "keep_payload_days": 30,
+    "keep_event_days": 400,
+    **HOURS,
+}
+
+
+def member(scene: Scene) -> dict[str, Any]:
+    return {"brand": scene.north.brand.pk, "email": "new@northwind.example", "name": "Nia New", "role": "agent"}
+
+
+def token(scene: Scene) -> dict[str, Any]:
+    return {"brand": scene.north.brand.pk, "name": "robot", "scopes": ["read"]}
+
+
+ADMIN = [
+    *pages("customer", "customer", READ, post(AGENT, 302, column("customer", "place"), {"name": "Ana", "place": "Elm Street"})),
+    *pages("brand", "brand", MANAGER, post(MANAGER, 302, column("brand", "name"), BRAND)),
+    *pages(
+        "membership", "member", OWNER,
+        post(OWNER, 302, column("member", "role"), {"role": "lead"}),
+        add=post(OWNER, 302, count(Membership), member, outside=200),
+        delete=post(OWNER, 302, count(Membership), {"post": "yes"}),
+    ),
+    *pages(
+        "apitoken", "token", OWNER,
+        post(OWNER, 302, column("token", "name"), {"name": "robot"}),
+        add=post(OWNER, 302, count(ApiToken), token, outside=200),
+    ),
+]  # fmt: skip
+
+# --- help and doors --------------------------------------------------------------------------------------------
+
+
+def letters(scene: Scene) -> int:
+    return len(mail.outbox)
+
+
+def door(route: str, **rules: Rule) -> Row:
+    return Row(f"account/{route}", rules=rules, is_open=True)
+
+
+MOVED = Rule(status=302)
+CHANGE = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+
+OPEN = [
+    row("", GET=MOVED, POST=MOVED, is_open=True),
+    row("help/", GET=LOOK, is_open=True),
+    named(row("help/<slug>/<language>/", GET=LOOK, is_open=True), slug="northwind", language="en"),
+    door("login/", GET=Rule(status=302, anonymous=200), POST=Rule(status=302, anonymous=200)),
+    door("logout/", GET=Rule(status=200, anonymous=302), POST=MOVED),
+    door("password/change/", GET=Rule(anonymous=302), POST=post(READ, 302, passwords, CHANGE, anonymous=302)),
+    door("password/reset/", GET=LOOK, POST=post(READ, 302, letters, {"email": "agent@northwind.example"})),
+    door("password/reset/done/", GET=LOOK),
+    named(door("password/reset/key/<uidb36>-<key>/", GET=LOOK, POST=LOOK), uidb36="1", key="wrong"),
+    door("password/reset/key/done/", GET=LOOK),
+    door("again/", GET=Rule(anonymous=302), POST=Rule(status=302, body=lambda s: {"password": PASSWORD})),
+    door("closed/", GET=MOVED, POST=MOVED),
+]  # fmt: skip
+
+TABLE: dict[str, Row] = {found.route: found for found in (*API, *DESK, *ADMIN, *OPEN)}
