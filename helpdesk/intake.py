@@ -37,6 +37,7 @@ from helpdesk.models import (
     Ticket,
     TicketLink,
     Visibility,
+    update_each,
 )
 from helpdesk.states import TICKET, TicketState
 from helpdesk.text.clean import Cleaned
@@ -419,15 +420,31 @@ class _Desk:
             BrandCounter.objects.filter(pk=self.counter.pk).update(
                 next_ticket=F("next_ticket") + len(self.new["Ticket"])
             )
-        for model in (Ticket, TicketLink, Participant, Message, Deadline):
+        for model in (Ticket, TicketLink, Participant):
             self._insert(model)
-        Profile.objects.bulk_update(self.changed["Profile"], ["handle", "name", "url", "reach", "verified_address"])
-        Thread.objects.bulk_update(self.changed["Thread"], ["opened_by"])
-        Participant.objects.bulk_update(self.changed["Participant"], ["ticket"])
-        Ticket.objects.bulk_update(self.changed["Ticket"], ["state", "close_reason", "resolved_at"])
+        self._insert_messages()
+        self._insert(Deadline)
+        update_each(self.changed["Profile"], ["handle", "name", "url", "reach", "verified_address"])
+        update_each(self.changed["Thread"], ["opened_by"])
+        update_each(self.changed["Participant"], ["ticket"])
+        update_each(self.changed["Ticket"], ["state", "close_reason", "resolved_at"])
         if known:
             summary.refresh(known)
         events.record([self._event(*entry) for entry in self.events])
+
+    def _insert_messages(self) -> None:
+        """All of them, then who answers whom within the page: a row cannot name one that has no key yet."""
+        answers = [
+            (message, message.parent)
+            for message in self.new["Message"]
+            if message.parent is not None and message.parent._state.adding
+        ]
+        for message, _parent in answers:
+            message.parent = None
+        self._insert(Message)
+        for message, parent in answers:
+            message.parent = parent
+        update_each([message for message, _parent in answers], ["parent"])
 
     def _insert(self, model: type) -> None:
         rows = self.new.pop(model.__name__, [])

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from helpdesk.models import FAR, Deadline, Message, Ticket
+from django.db import transaction
+
+from helpdesk.models import FAR, Brand, Deadline, Message, Ticket, update_each
 from helpdesk.text.triage import INTENT_WEIGHT, URGENCY_WEIGHT
 
 COLUMNS = (
@@ -90,19 +92,41 @@ def fill(ticket: Ticket, entries: Sequence[Entry], dues: Iterable[dt.datetime]) 
 
 def refresh(ticket_ids: Iterable[int]) -> None:
     """Recompute and write the summary of these tickets: three queries and one update, however many."""
-    changed = [ticket for ticket, values in _computed(ticket_ids) if _apply(ticket, values)]
-    if changed:
-        Ticket.objects.bulk_update(changed, COLUMNS, batch_size=200)
+    update_each([ticket for ticket, values in _computed(ticket_ids) if _apply(ticket, values)], COLUMNS)
+
+
+class Batch(NamedTuple):
+    """Some tickets, and (ticket id, column, stored, right) wherever a stored summary is not what its rows say."""
+
+    tickets: int
+    differences: list[tuple[int, str, Any, Any]]
 
 
 def differences(ticket_ids: Iterable[int]) -> list[tuple[int, str, Any, Any]]:
-    """(ticket id, column, stored, right) wherever a stored summary is not what its rows say."""
+    """(ticket id, column, stored, right) for these tickets; empty where all is right."""
     return [
         (ticket.pk, name, getattr(ticket, name), value)
         for ticket, values in _computed(ticket_ids)
         for name, value in values.items()
         if getattr(ticket, name) != value
     ]
+
+
+def rebuild(brand: Brand | None = None, *, repair: bool, size: int = 500) -> Iterator[Batch]:
+    """Go through the tickets (of `brand`) in batches; `repair` writes what the rows say, each batch on its own."""
+    tickets = Ticket.objects.all() if brand is None else Ticket.objects.for_brand(brand)
+    last = 0
+    while True:
+        with transaction.atomic():
+            rows = tickets.filter(pk__gt=last).order_by("pk").select_for_update()
+            ids = list(rows.values_list("pk", flat=True)[:size])
+            if not ids:
+                return
+            batch = Batch(len(ids), differences(ids))
+            if repair:
+                refresh({ticket for ticket, *_ in batch.differences})
+        last = ids[-1]
+        yield batch
 
 
 def _apply(ticket: Ticket, values: dict[str, Any]) -> bool:

@@ -148,7 +148,7 @@ class Payload(models.Model):
 class Heard(models.Model):
     """Which source heard which mention."""
 
-    source = models.ForeignKey(Source, models.CASCADE, related_name="heard")
+    source = models.ForeignKey(Source, models.CASCADE, related_name="heard", db_index=False)
     mention = models.ForeignKey(Mention, models.CASCADE, related_name="heard_by")
     at = models.DateTimeField()
 

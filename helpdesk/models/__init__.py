@@ -1,7 +1,7 @@
 """One file per noun; import from here."""
 
 from helpdesk.models.access import ApiToken, IdempotencyRecord, token_hash
-from helpdesk.models.base import BrandQuerySet, BrandRow, public_id
+from helpdesk.models.base import BrandQuerySet, BrandRow, public_id, update_each
 from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
 from helpdesk.models.customer import Customer, Profile
 from helpdesk.models.delivery import Delivery, DeliveryPart
@@ -59,4 +59,5 @@ __all__ = [
     "Visibility",
     "public_id",
     "token_hash",
+    "update_each",
 ]

@@ -60,7 +60,7 @@ class DeliveryPart(BrandRow):
     Once sent, the words leave the payload; `text_sha256` and `external_id` stay.
     """
 
-    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="parts")
+    delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="parts", db_index=False)
     position = models.PositiveSmallIntegerField()
     state = models.CharField(max_length=10, choices=PartState.choices, default=PartState.QUEUED)
     payload = models.JSONField(null=True, blank=True)

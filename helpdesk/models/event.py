@@ -30,7 +30,7 @@ class Event(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    brand = models.ForeignKey("helpdesk.Brand", models.CASCADE, related_name="+")
+    brand = models.ForeignKey("helpdesk.Brand", models.CASCADE, related_name="+", db_index=False)
     transaction = models.BigIntegerField(db_default=CurrentTransaction())
     code = models.CharField(max_length=50)
     ticket_id = models.BigIntegerField(null=True, blank=True)

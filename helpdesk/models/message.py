@@ -31,7 +31,7 @@ class Message(BrandRow):
     Triage columns are set on inbound messages; a field named in `corrected` was set by a person and stays.
     """
 
-    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="messages")
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="messages", db_index=False)
     thread = models.ForeignKey(Thread, models.SET_NULL, null=True, blank=True, related_name="messages")
     kind = models.CharField(max_length=10, choices=MessageKind.choices)
     visibility = models.CharField(max_length=10, choices=Visibility.choices)
@@ -83,7 +83,7 @@ class Message(BrandRow):
 class MessageVersion(BrandRow):
     """The words a message had before an edit; `number` counts from 1, the oldest."""
 
-    message = models.ForeignKey(Message, models.CASCADE, related_name="versions")
+    message = models.ForeignKey(Message, models.CASCADE, related_name="versions", db_index=False)
     number = models.PositiveSmallIntegerField()
     text = models.TextField(blank=True)
     seen_at = models.DateTimeField()

@@ -19,7 +19,7 @@ class ThreadKind(models.TextChoices):
 class Thread(BrandRow):
     """A place of talk. `opened_by` is the customer whose thread it is; null under our own or a third party's post."""
 
-    channel = models.ForeignKey(Channel, models.CASCADE, related_name="threads")
+    channel = models.ForeignKey(Channel, models.CASCADE, related_name="threads", db_index=False)
     kind = models.CharField(max_length=10, choices=ThreadKind.choices)
     external_key = models.CharField(max_length=512)
     opened_by = models.ForeignKey(Customer, models.SET_NULL, null=True, blank=True, related_name="+")
@@ -37,7 +37,7 @@ class Thread(BrandRow):
 class Participant(BrandRow):
     """Who takes part in a thread, and the ticket their words there go to now."""
 
-    thread = models.ForeignKey(Thread, models.CASCADE, related_name="participants")
+    thread = models.ForeignKey(Thread, models.CASCADE, related_name="participants", db_index=False)
     profile = models.ForeignKey(Profile, models.CASCADE, related_name="participations")
     ticket = models.ForeignKey("helpdesk.Ticket", models.CASCADE, related_name="participants")
 

@@ -68,7 +68,7 @@ class Ticket(BrandRow):
     close_reason = models.CharField(max_length=20, choices=CloseReason.choices, blank=True)
     verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True)
     subject = models.CharField(_("subject"), max_length=200, blank=True)
-    customer = models.ForeignKey(Customer, models.PROTECT, related_name="tickets")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="tickets", db_index=False)
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="tickets")
     assignee = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="tickets"
@@ -144,7 +144,7 @@ class TicketLink(BrandRow):
         DUPLICATE = "duplicate", _("is the same as")
         RELATED = "related", _("has to do with")
 
-    earlier = models.ForeignKey(Ticket, models.CASCADE, related_name="links_later")
+    earlier = models.ForeignKey(Ticket, models.CASCADE, related_name="links_later", db_index=False)
     later = models.ForeignKey(Ticket, models.CASCADE, related_name="links_earlier")
     kind = models.CharField(max_length=10, choices=Kind.choices)
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
-from helpdesk import summary
-from helpdesk.models import Deadline, Event, Message, Participant, Thread, Ticket, TicketLink, Visibility
+from helpdesk import intake, summary
+from helpdesk.models import FAR, Deadline, Event, Message, Participant, Thread, Ticket, TicketLink, Visibility
+from helpdesk.text.clean import cleaned
 from helpdesk.workflow import deadlines, tickets
 from helpdesk.workflow.tickets import Conflict
 from tests.world import World
@@ -129,6 +131,34 @@ def test_the_summary_is_what_the_rows_say(world: World) -> None:
     assert {name for _, name, _, _ in summary.differences(ids)} == {"intent", "message_count"}
     summary.refresh(ids)
     assert summary.differences(ids) == []
+
+
+def test_an_answer_in_the_same_page_is_tied_to_what_it_answers(world: World) -> None:
+    now = timezone.now()
+    ana = intake.Person("bluesky", "demo:bluesky", "demo:ana", "ana")
+    page = [
+        intake.Contact(ana, "post", "t", cleaned(key), now, now, key, parent, opened_by_author=True)
+        for key, parent in (("one", ""), ("two", "one"), ("three", "two"))
+    ]
+    with transaction.atomic():
+        first, second, third = intake.take_in(world.channel(), page)
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert dict(Message.objects.values_list("id", "parent")) == {
+        first.pk: None,
+        second.pk: first.pk,
+        third.pk: second.pk,
+    }
+
+
+def test_the_summary_s_columns_are_written_for_many_tickets_at_once(world: World) -> None:
+    for number in range(5):
+        world.hear(f"thing {number}", who=f"p{number}", thread=f"t{number}")
+    before = list(Ticket.objects.order_by("id").values(*summary.COLUMNS))
+    Ticket.objects.update(intent="idea", reach=0, next_due_at=FAR, platform="", message_count=0)
+    summary.refresh(Ticket.objects.values_list("id", flat=True))
+    assert list(Ticket.objects.order_by("id").values(*summary.COLUMNS)) == before
 
 
 def test_a_correction_stays_and_the_ticket_follows_it(world: World) -> None:
