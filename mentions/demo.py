@@ -8,12 +8,28 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
-from helpdesk import contacts, events
-from helpdesk.models import Brand, Channel, Customer, Membership, Profile, Ticket, User
+from helpdesk import contacts, events, summary
+from helpdesk.models import (
+    Brand,
+    Channel,
+    Customer,
+    Deadline,
+    Delivery,
+    Event,
+    Membership,
+    Message,
+    MessageKind,
+    Profile,
+    Thread,
+    Ticket,
+    User,
+)
 from helpdesk.permissions import Role
 from helpdesk.workflow import replies, tickets
 from helpdesk.workflow.brands import MANUAL, open_brand
@@ -31,24 +47,42 @@ PEOPLE = (
 )
 CHANNELS = ("x", "bluesky", "mastodon", "email", "blog")
 
-# (hours ago, channel, who, what, our answer or "", private?)
-HISTORY = [
-    (70, "x", "tomas", "@northwindrail el tren de las 7:10 lleva 40 minutos parado y nadie informa. ¿Qué pasa?", "Hola Tomás, una avería de señal en Valdemar. Sale a las 7:55; te devolvemos el billete si lo pides hoy. ^Noor", False),
-    (52, "mastodon", "kirsi", "Is the quiet carriage really quiet, @northwindrail? Thinking of working on the way.", "It is, Kirsi: carriage 3, no calls, and we do ask people. Power at every seat. ^Sven", False),
-    (49, "email", "jo", "Lost umbrella, platform 4. It is green with a wooden handle. I took the 8:12 on Monday. Could you look?", "Dear Jo, we found it: it waits for you at the Harbour desk until the 30th. ^Noor", True),
-    (30, "blog", "lotte", "Euer neuer Fahrplan streicht die letzte Verbindung nach Lund. Wie sollen Schichtarbeiter heimkommen?", "Liebe Lotte, ab dem 1. fährt um 23:40 ein Bus, mit Ihrem Ticket. Danke, dass Sie es sagen. ^Lena", False),
-    (26, "bluesky", "ana", "@northwindrail the app logged me out on the platform and my ticket was gone. The inspector was kind, but still.", "Ana, that must have been a fright. Tickets stay on the phone from version 4.2; yours is safe on your account. ^Sven", False),
-    (9, "x", "claire", "@northwindrail 3h de retard cumulé cette semaine. Où sont les compensations promises ? C’est honteux.", "", False),
-    (7, "bluesky", "ana", "@northwindrail I was charged twice for the Malmö ticket and the refund form just spins. Third time writing about this.", "", False),
-    (6, "mastodon", "priya", "How do I book the wheelchair ramp at Elm Street for Friday, @northwindrail?", "", False),
-    (5, "email", "ana", "Re: Charged twice. My booking is NW-00-771. Both charges are from Tuesday. Could you please look into it today?", "", True),
-    (4.5, "blog", "dario", "The new quiet carriage is lovely. First time I finished a book on the way to work.", "", False),
-    (3.8, "x", "sam", "@northwindrail a door closed on my daughter's arm at Harbour station, she is hurt. Who can we talk to today?", "", False),
-    (3, "mastodon", "mika", "Would be great if the app showed which carriage has free seats, @northwindrail", "", False),
-    (2, "bluesky", "ines", "@northwindrail obrigada à funcionária de Elm Street, ajudou a minha mãe com as malas. Excelente!", "", False),
-    (1.2, "email", "ruth", "Gibt es im neuen Fahrplan noch den direkten Zug nach Lund? Ich fahre jeden Dienstag.", "", True),
-    (0.7, "x", "leo", "@northwindrail wifi on the 8:05 is down again. Two hours of work lost. Great.", "", False),
-    (0.3, "x", "deals", "Make money from home!! Click here for the giveaway → example.com/win", "", False),
+
+class Settled(NamedTuple):
+    """Something said, answered and settled days ago."""
+
+    hours: float  # ago
+    channel: str
+    who: str
+    text: str
+    waited: int  # minutes until we answered
+    answer: str
+    thanks: str
+    is_private: bool = False
+
+
+# oldest first
+SETTLED = [
+    Settled(70, "x", "tomas", "@northwindrail el tren de las 7:10 lleva 40 minutos parado y nadie informa. ¿Qué pasa?", 12, "Hola Tomás, una avería de señal en Valdemar. Sale a las 7:55; te devolvemos el billete si lo pides hoy. ^Noor", "Gracias por la respuesta rápida."),
+    Settled(52, "mastodon", "kirsi", "Is the quiet carriage really quiet, @northwindrail? Thinking of working on the way.", 41, "It is, Kirsi: carriage 3, no calls, and we do ask people. Power at every seat. ^Sven", "Perfect, thanks a lot 👍"),
+    Settled(49, "email", "jo", "Lost umbrella, platform 4. It is green with a wooden handle. I took the 8:12 on Monday. Could you look?", 95, "Dear Jo, we found it: it waits for you at the Harbour desk until the 30th. ^Noor", "How wonderful, thank you for looking!", True),
+    Settled(30, "blog", "lotte", "Euer neuer Fahrplan streicht die letzte Verbindung nach Lund. Wie sollen Schichtarbeiter heimkommen?", 160, "Liebe Lotte, ab dem 1. fährt um 23:40 ein Bus, mit Ihrem Ticket. Danke, dass Sie es sagen. ^Lena", "Das hilft, danke!"),
+    Settled(26, "bluesky", "ana", "@northwindrail the app logged me out on the platform and my ticket was gone. The inspector was kind, but still.", 25, "Ana, that must have been a fright. Tickets stay on the phone from version 4.2; yours is safe on your account. ^Sven", "Found it, thank you."),
+]  # fmt: skip
+
+# (hours ago, channel, who, what, private?); nobody has answered these yet
+WAITING = [
+    (9, "x", "claire", "@northwindrail 3h de retard cumulé cette semaine. Où sont les compensations promises ? C’est honteux.", False),
+    (7, "bluesky", "ana", "@northwindrail I was charged twice for the Malmö ticket and the refund form just spins. Third time writing about this.", False),
+    (6, "mastodon", "priya", "How do I book the wheelchair ramp at Elm Street for Friday, @northwindrail?", False),
+    (5, "email", "ana", "Re: Charged twice. My booking is NW-00-771. Both charges are from Tuesday. Could you please look into it today?", True),
+    (4.5, "blog", "dario", "The new quiet carriage is lovely. First time I finished a book on the way to work.", False),
+    (3.8, "x", "sam", "@northwindrail a door closed on my daughter's arm at Harbour station, she is hurt. Who can we talk to today?", False),
+    (3, "mastodon", "mika", "Would be great if the app showed which carriage has free seats, @northwindrail", False),
+    (2, "bluesky", "ines", "@northwindrail obrigada à funcionária de Elm Street, ajudou a minha mãe com as malas. Excelente!", False),
+    (1.2, "email", "ruth", "Gibt es im neuen Fahrplan noch den direkten Zug nach Lund? Ich fahre jeden Dienstag.", True),
+    (0.7, "x", "leo", "@northwindrail wifi on the 8:05 is down again. Two hours of work lost. Great.", False),
+    (0.3, "x", "deals", "Make money from home!! Click here for the giveaway → example.com/win", False),
 ]  # fmt: skip
 
 
@@ -99,19 +133,59 @@ def _listen(brand: Brand, owner: User, channel: str) -> Source:
 
 
 def _history(sources: dict[str, Source], people: dict[Role, User]) -> None:
-    """What was said in the last days, oldest first, and what was answered."""
+    """What was said in the last days: the older half answered and settled, the newer half waiting."""
     now = timezone.now()
     agents = [people[Role.AGENT], people[Role.LEAD], people[Role.MANAGER]]
-    for number, (hours, channel, who, text, answer, is_private) in enumerate(HISTORY):
-        source = sources[channel]
+    for number, past in enumerate(SETTLED):
+        at = now - dt.timedelta(hours=past.hours)
+        account = sources[past.channel].account_id
+        ledger.say(account, f"past-{number}", past.who, past.text, at, is_private=past.is_private)
+    _listen_to_all(sources)
+    for number, past in enumerate(SETTLED):
+        _settle(sources[past.channel], f"past-{number}", past, agents[number % len(agents)], now)
+    for number, (hours, channel, who, text, is_private) in enumerate(WAITING):
         at = now - dt.timedelta(hours=hours)
-        ledger.say(source.account_id, f"past-{number}", who, text, at, is_private=is_private)
+        ledger.say(sources[channel].account_id, f"new-{number}", who, text, at, is_private=is_private)
+    _listen_to_all(sources)
+
+
+def _listen_to_all(sources: dict[str, Source]) -> None:
+    for source in sources.values():
         polling.poll(source.pk, forced=True)
-        if answer:
-            ticket = Ticket.objects.get(messages__mention__external_id=f"demo:past-{number}", brand=source.brand_id)
-            sent = replies.reply(ticket.pk, agents[number % 3], answer, "private" if is_private else "public")
-            delivery.deliver(sent.pk)
-            tickets.resolve(ticket.pk, agents[number % 3])
+
+
+def _settle(source: Source, key: str, past: Settled, agent: User, now: dt.datetime) -> None:
+    """Answer it, hear their thanks, resolve it; then move all of it to when it was."""
+    asked = Message.objects.get(mention__external_id=f"demo:{key}", brand=source.brand_id)
+    sent = replies.reply(asked.ticket_id, agent, past.answer, "private" if past.is_private else "public")
+    delivery.deliver(sent.pk)
+    answered_at = asked.said_at + dt.timedelta(minutes=past.waited)
+    thanked_at = answered_at + dt.timedelta(minutes=35)
+    ledger.react(source.account_id, sent.parts.get().external_id, past.thanks, answered_at, thanked_at)
+    polling.poll(source.pk, forced=True)
+    tickets.resolve(asked.ticket_id, agent)
+    _as_if_then(asked, sent, answered_at, thanked_at)
+
+
+def _as_if_then(asked: Message, sent: Delivery, answered_at: dt.datetime, thanked_at: dt.datetime) -> None:
+    """The ticket's rows with the times they would have, had this brand been open then."""
+    ticket, settled_at = asked.ticket_id, thanked_at + dt.timedelta(minutes=10)
+    messages, runs = Message.objects.filter(ticket=ticket), Deadline.objects.filter(ticket=ticket)
+    inbound = messages.filter(kind=MessageKind.INBOUND)
+    inbound.update(heard_at=F("said_at"), created_at=F("said_at"))
+    ours = dict.fromkeys(("said_at", "heard_at", "created_at", "sent_at"), answered_at)
+    messages.filter(kind=MessageKind.REPLY).update(**ours)
+    Delivery.objects.filter(pk=sent.pk).update(created_at=answered_at)
+    sent.parts.update(sent_at=answered_at, send_after=answered_at)
+    first = runs.filter(kind=Deadline.Kind.FIRST_RESPONSE).get()
+    start, length = asked.said_at, first.due_at - first.started_at
+    runs.filter(pk=first.pk).update(started_at=start, due_at=start + length, met_at=answered_at)
+    runs.exclude(pk=first.pk).update(started_at=thanked_at, due_at=thanked_at + length, dropped_at=settled_at)
+    Ticket.objects.filter(pk=ticket).update(created_at=asked.said_at, resolved_at=settled_at)
+    Event.objects.filter(ticket_id=ticket).update(at=settled_at)
+    Event.objects.filter(ticket_id=ticket, data__message=asked.pk).update(at=asked.said_at)
+    Event.objects.filter(ticket_id=ticket, code="ticket.created").update(at=asked.said_at)
+    summary.refresh([ticket])
 
 
 def _by_hand(brand: Brand, agent: User) -> None:
@@ -126,6 +200,15 @@ def _by_hand(brand: Brand, agent: User) -> None:
         said_at=now - dt.timedelta(hours=2),
     )
     contacts.log(phone, agent, called)
+    ana = contacts.Logged(
+        "Called about the double charge: the bank shows both. She has written twice and wants to hear from a person.",
+        name="Ana Lindqvist",
+        phone="+46 70 555 01 42",
+        subject="Charged twice for Malmö",
+        customer=Customer.objects.get(brand=brand, profiles__external_id="demo:ana", profiles__platform="bluesky"),
+        said_at=now - dt.timedelta(hours=1.6),
+    )
+    contacts.log(phone, agent, ana)
     came = contacts.Logged(
         "Came to the counter: the vending machine on platform 2 keeps her coins. Wants her 4 back.",
         name="Greta Olsen",
@@ -137,17 +220,13 @@ def _by_hand(brand: Brand, agent: User) -> None:
 
 
 def _one_person(brand: Brand) -> None:
-    """Ana writes from two platforms and by mail: an agent has joined her three profiles."""
-    names = ("ana",)
-    for name in names:
-        rows = list(Profile.objects.filter(brand=brand, external_id=f"demo:{name}").order_by("id"))
-        person = rows[0].customer
-        others = [row.customer_id for row in rows[1:]]
-        Profile.objects.filter(pk__in=[row.pk for row in rows]).update(customer=person)
-        Ticket.objects.filter(customer__in=others).update(customer=person)
-        Customer.objects.filter(pk=person.pk).update(
-            name="Ana Lindqvist",
-            place="Lund",
-            language="sv",
-            about="Travels Lund–Malmö daily. Prefers English in writing.",
-        )
+    """Ana writes from three places: an agent has joined her profiles."""
+    rows = list(Profile.objects.filter(brand=brand, external_id="demo:ana").order_by("id"))
+    person, others = rows[0].customer, [row.customer_id for row in rows[1:]]
+    Profile.objects.filter(pk__in=[row.pk for row in rows]).update(customer=person)
+    Thread.objects.filter(opened_by__in=others).update(opened_by=person)
+    Ticket.objects.filter(customer__in=others).update(customer=person)
+    Customer.objects.filter(pk__in=others).delete()
+    person.name, person.place, person.language = "Ana Lindqvist", "Lund", "sv"
+    person.about = "Travels Lund–Malmö daily. Prefers English in writing."
+    person.save()

@@ -43,10 +43,14 @@ class Demo(Connector):
     )
 
     def connect(self) -> Identity:
-        return Identity(f"demo:{self.settings.get('shown_as') or 'x'}", "us", "northwindrail")
+        return Identity(f"demo:{self.channel}", "us", "northwindrail")
+
+    @property
+    def channel(self) -> str:
+        return str(self.settings.get("shown_as") or "x")
 
     def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
-        ledger.let_time_pass(self.account_id, dt.datetime.now(dt.UTC))
+        ledger.let_time_pass(self.account_id, self.channel, dt.datetime.now(dt.UTC))
         after = int(cursor.get("id", 0))
         while rows := ledger.after(self.account_id, after, PAGE):
             after = rows[-1].id

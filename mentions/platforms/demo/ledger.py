@@ -9,7 +9,7 @@ from typing import Any
 
 from mentions.models import DemoPost
 from mentions.platforms.base import Author
-from mentions.platforms.demo.script import LINES, PEOPLE, REACTIONS
+from mentions.platforms.demo.script import PEOPLE, REACTIONS, lines_on
 
 PACE = dt.timedelta(seconds=45)
 REACTS_AFTER = dt.timedelta(seconds=40)
@@ -83,14 +83,27 @@ def answer(account_id: int, payload: Mapping[str, Any], at: dt.datetime) -> None
     say(account_id, str(payload["key"]), "", words, at, parent=parent, is_private=payload["action"] == "private")
 
 
-def let_time_pass(account_id: int, now: dt.datetime) -> None:
+def react(account_id: int, external_id: str, text: str, answered_at: dt.datetime, at: dt.datetime) -> None:
+    """The customer's word on an answer of ours, as if we had given it at `answered_at`."""
+    key = external_id.removeprefix("demo:")
+    DemoPost.objects.filter(account=account_id, key=key).update(said_at=answered_at)
+    ours = by_key(account_id, [key])[key]
+    say(account_id, _reaction(ours), ours.root_author, text, at, parent=ours, is_private=ours.is_private)
+
+
+def _reaction(ours: Row) -> str:
+    return f"re-{ours.key}"[:64]
+
+
+def let_time_pass(account_id: int, channel: str, now: dt.datetime) -> None:
     """What the script's people say by `now`: one line each PACE, and a reaction to each of our replies."""
     started = (
         _rows(account_id).filter(key__startswith="line-").order_by("-said_at").values_list("key", "said_at").first()
     )
     number, last = (int(started[0].split("-")[1]) + 1, started[1]) if started else (0, now - PACE)
     if now - last >= PACE:
-        author, text = LINES[number % len(LINES)]
+        lines = lines_on(channel)
+        author, text = lines[number % len(lines)]
         say(account_id, f"line-{number}", author, text, now)
     for values in (
         _rows(account_id).filter(author="", said_at__lte=now - REACTS_AFTER).order_by("-id").values_list(*COLUMNS)[:5]
@@ -98,4 +111,4 @@ def let_time_pass(account_id: int, now: dt.datetime) -> None:
         ours = Row(*values)
         if ours.root_author and ours.text != "♥":
             text = REACTIONS[ours.id % len(REACTIONS)]
-            say(account_id, f"re-{ours.key}"[:64], ours.root_author, text, now, parent=ours, is_private=ours.is_private)
+            say(account_id, _reaction(ours), ours.root_author, text, now, parent=ours, is_private=ours.is_private)

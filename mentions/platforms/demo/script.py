@@ -6,31 +6,33 @@ from typing import NamedTuple
 
 
 class Person(NamedTuple):
+    """`homes`: the channels on which they write by themselves."""
+
     name: str
     handle: str
     followers: int
-    language: str
+    homes: tuple[str, ...]
 
 
 PEOPLE = {
-    "ana": Person("Ana Lindqvist", "ana.lindqvist", 1240, "sv"),
-    "tomas": Person("Tomás Ortega", "tomasviaja", 8412, "es"),
-    "kirsi": Person("Kirsi Salo", "kirsisalo", 310, "en"),
-    "jo": Person("Jo Whitfield", "jo.whitfield", 95, "en"),
-    "priya": Person("Priya Nair", "priyanair", 640, "en"),
-    "dario": Person("Dario Meli", "dariolegge", 51, "it"),
-    "lotte": Person("Lotte Brandt", "lottebrandt", 2210, "de"),
-    "claire": Person("Claire Aubry", "claireaubry", 17800, "fr"),
-    "mika": Person("Mika Tanaka", "mikatrains", 430, "en"),
-    "bo": Person("Bo Ekström", "boekstrom", 77, "sv"),
-    "ines": Person("Inês Duarte", "inesduarte", 1530, "pt"),
-    "sam": Person("Sam Okoro", "samokoro", 265, "en"),
-    "ruth": Person("Ruth Feld", "ruthfeld", 120, "de"),
-    "leo": Person("Leo Marsh", "leomarsh", 33, "en"),
-    "deals": Person("Best Deals 4U", "bestdeals4u", 2, "en"),
+    "ana": Person("Ana Lindqvist", "ana.lindqvist", 1240, ("bluesky", "email")),
+    "tomas": Person("Tomás Ortega", "tomasviaja", 8412, ("x",)),
+    "kirsi": Person("Kirsi Salo", "kirsisalo", 310, ("mastodon",)),
+    "jo": Person("Jo Whitfield", "jo.whitfield", 95, ("email",)),
+    "priya": Person("Priya Nair", "priyanair", 640, ("mastodon",)),
+    "dario": Person("Dario Meli", "dariolegge", 51, ("blog",)),
+    "lotte": Person("Lotte Brandt", "lottebrandt", 2210, ("blog",)),
+    "claire": Person("Claire Aubry", "claireaubry", 17800, ("x",)),
+    "mika": Person("Mika Tanaka", "mikatrains", 430, ("mastodon",)),
+    "bo": Person("Bo Ekström", "boekstrom", 77, ("bluesky",)),
+    "ines": Person("Inês Duarte", "inesduarte", 1530, ("bluesky",)),
+    "sam": Person("Sam Okoro", "samokoro", 265, ("x",)),
+    "ruth": Person("Ruth Feld", "ruthfeld", 120, ("email",)),
+    "leo": Person("Leo Marsh", "leomarsh", 33, ("x",)),
+    "deals": Person("Best Deals 4U", "bestdeals4u", 2, ("x",)),
 }
 
-# (who, what); the stream goes round and round, so that it never dries up.
+# (who, what); each channel's stream goes round and round its people's lines, so that it never dries up.
 LINES: list[tuple[str, str]] = [
     (
         "tomas",
@@ -79,3 +81,8 @@ REACTIONS = [
     "Perfect, thanks a lot 👍",
     "I still have no answer to my first question.",
 ]
+
+
+def lines_on(channel: str) -> list[tuple[str, str]]:
+    """What people say by themselves on a channel (`x`, `email`, …); on an unknown one, everything."""
+    return [line for line in LINES if channel in PEOPLE[line[0]].homes] or LINES
