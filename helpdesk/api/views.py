@@ -228,7 +228,7 @@ class TicketFilter(BrandFilter):
         if value == "none":
             return rows.filter(assignee=None)
         if value == "me":
-            return rows.filter(assignee=self.me.pk)
+            return rows.filter(assignee=self.request.user.pk)
         if value.isascii() and value.isdigit() and len(value) < 19:
             return rows.filter(assignee=int(value))
         raise ValidationError({"assignee": "A member's id, `me` or `none`."})

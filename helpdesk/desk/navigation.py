@@ -42,8 +42,8 @@ def link(
 
 
 def counted(rows: Any) -> str:
-    """ "" for none, "99+" where there are more."""
-    found = len(rows.order_by().values_list("pk", flat=True)[: MOST + 1])
+    """ "" for none, "99+" where there are more. `rows` in the order of an index let the database stop early."""
+    found = len(rows.values_list("pk", flat=True)[: MOST + 1])
     return "" if not found else f"{MOST}+" if found > MOST else str(found)
 
 
@@ -51,7 +51,7 @@ def _inbox(request: HttpRequest) -> dict[str, Any]:
     now = timezone.now()
     items = []
     for key, view in VIEWS.items():
-        badge = counted(rows_of(request, key, now)) if view.counted else ""
+        badge = counted(rows_of(request, key, now).order_by(view.order.column, "id")) if view.counted else ""
         items.append(
             link(request, view.title, view.icon, reverse("desk:inbox", args=[key]), badge, alarm=key == "overdue")
         )
