@@ -1,0 +1,128 @@
+"""The desk as people use it: by keyboard, with a screen reader, on a phone, in the dark, in a hurry."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from helpdesk.models import Delivery, Message, Ticket
+from tests.browser.conftest import Desk
+from tests.world import World
+
+pytestmark = [pytest.mark.chromium, pytest.mark.django_db(transaction=True)]
+
+PAGES = (
+    "/desk/inbox/next/",
+    "/desk/inbox/settled/",
+    "/desk/inbox/mine/",
+    "/desk/tickets/{ticket}/",
+    "/desk/notices/",
+    "/desk/contact/",
+    "/desk/sources/",
+    "/desk/sources/add/bluesky/",
+    "/desk/quarantine/",
+    "/desk/helpdesk/customer/",
+    "/desk/helpdesk/customer/{customer}/change/",
+    "/desk/helpdesk/brand/",
+    "/desk/helpdesk/membership/",
+    "/desk/helpdesk/apitoken/",
+    "/help/",
+)
+LOOKS = [(1440, False), (1440, True), (360, False)]
+
+
+@pytest.mark.parametrize(("width", "dark"), LOOKS, ids=["light", "dark", "phone"])
+def test_axe_finds_nothing_and_nothing_runs_off_the_side(
+    desk: Desk, busy_ticket: Ticket, width: int, dark: bool
+) -> None:
+    desk.look(width=width, dark=dark)
+    found: list[str] = []
+    for path in PAGES:
+        page = desk.open(path.format(ticket=busy_ticket.pk, customer=busy_ticket.customer_id))
+        page.wait_for_load_state("networkidle")
+        for details in page.query_selector_all("details"):
+            details.evaluate("element => element.open = true")
+        for violation in Axe().run(page).response["violations"]:
+            nodes = [node["html"][:160] + " " + node.get("failureSummary", "")[:200] for node in violation["nodes"][:3]]
+            found.append(f"{path}: {violation['id']} ({violation['impact']}): {nodes}")
+        over = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+        if over > 0:
+            found.append(f"{path}: {over} px wider than the window")
+    assert found == [], "\n".join(found)
+
+
+@pytest.mark.parametrize("path", ["/account/login/", "/account/password/reset/"])
+def test_the_door_is_open_to_everyone(desk: Desk, path: str) -> None:
+    desk.page.context.clear_cookies()
+    page = desk.open(path)
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
+
+
+def test_a_ticket_is_answered_by_keyboard_alone(desk: Desk, busy_ticket: Ticket) -> None:
+    page = desk.open("/desk/inbox/next/")
+    page.keyboard.press("j")
+    page.keyboard.press("j")  # the second in the list: Ana's next answer is due after Bo's first
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/desk/tickets/**")
+    page.keyboard.press("r")
+    assert page.evaluate("document.activeElement.id") == "hd-text"
+    page.keyboard.type("The 8:12 runs again from 9. We pay the taxi, Ana.")
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("We pay the taxi, Ana.").wait_for()
+    assert page.locator(".hd-state-queued").count() == 1
+    assert Delivery.objects.filter(message__text__contains="taxi").count() == 1
+    page.keyboard.press("Escape")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Reopen").wait_for()
+    assert Ticket.objects.filter(state="resolved").count() == 1
+
+
+def test_tab_reaches_everything_and_shows_where_it_is(desk: Desk, busy_ticket: Ticket) -> None:
+    page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
+    seen: set[str] = set()
+    for _ in range(90):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(
+            "() => { const e = document.activeElement, s = getComputedStyle(e), n = e.nextElementSibling;"
+            " const o = (s.outlineStyle != 'none' || s.boxShadow != 'none') || (n && getComputedStyle(n).outlineStyle != 'none');"
+            " return [e.id || e.name || e.textContent.trim().slice(0, 20), e.tagName, o] }"
+        )
+        if focus[1] == "BODY":
+            break
+        assert focus[2], f"no focus to be seen on {focus}"
+        seen.add(focus[0])
+    assert {"hd-assignee", "hd-priority", "mode", "hd-text"} <= seen
+
+
+def test_a_double_click_answers_once(desk: Desk, busy_ticket: Ticket) -> None:
+    page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
+    page.fill("#hd-text", "Only once, please.")
+    page.dblclick("[data-send]")
+    page.get_by_text("Only once, please.").wait_for()
+    assert Message.objects.filter(text="Only once, please.").count() == 1
+
+
+def test_the_count_follows_and_too_long_is_said_before_sending(desk: Desk, busy_ticket: Ticket) -> None:
+    page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
+    page.fill("#hd-text", "👩‍👩‍👧 hi")
+    assert page.inner_text("[data-count]") == "4 of 300"
+    page.fill("#hd-text", "word " * 4000)
+    assert "hd-late" in (page.get_attribute("[data-count]", "class") or "")
+    page.click("[data-send]")
+    page.locator("#hd-error").wait_for()
+    assert page.input_value("#hd-text").startswith("word word"), "what was written is still there"
+    assert not Delivery.objects.filter(message__text__startswith="word").exists()
+
+
+def test_a_contact_is_logged_and_a_mistake_keeps_what_was_typed(desk: Desk, world: World) -> None:
+    page = desk.open("/desk/contact/")
+    page.get_by_label("What they said").fill("The machine keeps her coins.")
+    page.get_by_role("button", name="Log it").click()
+    page.get_by_role("alert").first.wait_for()
+    assert page.get_by_label("What they said").input_value() == "The machine keeps her coins."
+    page.get_by_label("Their name").fill("Greta Olsen")
+    page.get_by_role("button", name="Log it").click()
+    page.wait_for_url("**/desk/tickets/**")
+    page.get_by_text("The machine keeps her coins.").first.wait_for()
+    assert Ticket.objects.get().customer.name == "Greta Olsen"
