@@ -219,6 +219,7 @@ UNFOLD = {
     "SITE_TITLE": _("Helpdesk"),
     "SITE_HEADER": _("Helpdesk"),
     "SITE_SYMBOL": "forum",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/desk/icon.svg"}],
     "SITE_URL": "/help/",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
@@ -249,7 +250,7 @@ UNFOLD = {
     },
 }
 
-# --- logs: one JSON line each; values pass a filter that hides secrets and folds line breaks ---------------------
+# --- logs: one JSON line each -----------------------------------------------------------------------------------
 LOG_LEVEL = env.log_level("HELPDESK_LOG_LEVEL")
 LOGGING = {
     "version": 1,
@@ -265,7 +266,7 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(),  # escapes line breaks and control characters
             ],
         }
     },

@@ -41,7 +41,9 @@ def read_notice(request: HttpRequest, notice_id: int) -> HttpResponse:
 
 
 class ContactForm(forms.Form):
-    """A contact by phone, at the counter or by letter."""
+    """A contact by phone, at the counter or by letter. Who it was stands in one row."""
+
+    row_begins, row_ends = ("name",), ("email",)
 
     channel = forms.ModelChoiceField(Channel.objects.none(), label=gettext_lazy("How"), empty_label=None)
     name = forms.CharField(label=gettext_lazy("Their name"), max_length=200, required=False)

@@ -6,6 +6,12 @@ from django.utils.translation import gettext_lazy as _
 from helpdesk.models.base import BrandRow, public_id
 
 
+def initials_of(name: str) -> str:
+    """Up to two letters for an avatar; "?" where there is no name."""
+    words = [word.lstrip("@") for word in name.split() if word.lstrip("@")]
+    return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
 class Customer(BrandRow):
     """The person behind one or more profiles."""
 
@@ -30,8 +36,7 @@ class Customer(BrandRow):
 
     @property
     def initials(self) -> str:
-        words = [word.lstrip("@") for word in self.name.split() if word.lstrip("@")]
-        return "".join(word[0] for word in words[:2]).upper() or "?"
+        return initials_of(self.name)
 
 
 class Profile(BrandRow):

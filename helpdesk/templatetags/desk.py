@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from helpdesk.models import Message, Ticket
+from helpdesk.models.customer import initials_of
 from helpdesk.ports import ports
 from helpdesk.text.clean import excerpt, shown
 from helpdesk.text.triage import Intent, Sentiment, Urgency
@@ -33,6 +34,9 @@ def words(text: str) -> SafeString:
     """Customer text as HTML: escaped, with line breaks and plain links; direction tricks made visible."""
     linked = urlize(shown(text), nofollow=True, autoescape=True)
     return mark_safe(linked.replace("\n", "<br>"))  # noqa: S308 - urlize escaped it
+
+
+register.filter("initials", initials_of)
 
 
 @register.filter

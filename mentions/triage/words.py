@@ -125,12 +125,12 @@ SPAM = (
 )  # fmt: skip
 
 CRITICAL = (
-    "injur*", "hurt", "bleeding", "hospital", "ambulance", "fire", "smoke", "burn*", "unsafe", "danger*", "emergency", "police", "allergic", "poison*", "lawyer", "sue", "suing", "legal action", "lawsuit", "court", "harass*", "assault*", "discriminat*", "data breach", "hacked", "identity theft", "fraud*", "suicid*", "disabled child", "wheelchair",
-    "verletzt", "krankenhaus", "notfall", "gefährlich", "brand", "anwalt", "polizei", "rechtliche schritte", "blessé*", "hôpital", "urgence", "danger", "avocat", "herid*", "emergencia", "peligro*", "abogado", "denuncia*", "ferit*", "emergenza", "avvocato", "gewond", "gevaarlijk", "advocaat", "skadad*", "farlig*", "advokat", "polis",
+    "injur*", "hurt", "bleeding", "hospital", "ambulance", "fire", "smoke", "burn*", "unsafe", "danger*", "emergency", "police", "allergic", "poison*", "lawyer", "sue", "suing", "legal action", "lawsuit", "court", "harass*", "assault*", "discriminat*", "data breach", "hacked", "identity theft", "fraud*", "suicid*", "disabled child",
+    "verletzt", "krankenhaus", "notfall", "gefährlich", "es brennt", "feuer", "anwalt", "polizei", "rechtliche schritte", "blessé*", "hôpital", "urgence", "danger", "avocat", "herid*", "emergencia", "peligro*", "abogado", "denuncia*", "ferit*", "emergenza", "avvocato", "gewond", "gevaarlijk", "advocaat", "skadad*", "farlig*", "advokat", "polis",
 )  # fmt: skip
 
 URGENT = (
-    "urgent*", "asap", "immediately", "right now", "right away", "today", "tonight", "tomorrow", "stranded", "stuck", "deadline", "as soon as possible", "need help now", "help me", "please help", "in an hour", "hours", "still waiting", "third time", "second time", "again", "sofort", "dringend", "heute", "morgen", "hilfe", "urgent", "tout de suite", "aujourd'hui", "aidez", "urgente", "ahora mismo", "hoy", "ayuda", "subito", "oggi", "aiuto", "agora", "hoje", "ajuda", "nu", "dringend", "vandaag", "help", "akut", "genast", "idag", "hjälp",
+    "urgent*", "asap", "immediately", "right now", "right away", "today", "tonight", "tomorrow", "stranded", "stuck", "deadline", "as soon as possible", "need help now", "help me", "please help", "in an hour", "hours", "wheelchair", "still waiting", "third time", "second time", "again", "sofort", "dringend", "heute", "morgen", "hilfe", "urgent", "tout de suite", "aujourd'hui", "aidez", "urgente", "ahora mismo", "hoy", "ayuda", "subito", "oggi", "aiuto", "agora", "hoje", "ajuda", "nu", "dringend", "vandaag", "help", "akut", "genast", "idag", "hjälp",
 )  # fmt: skip
 
 NEGATION = (

@@ -16,6 +16,11 @@ function move(step) {
   const here = rows.findIndex((row) => row === document.activeElement || row.hasAttribute("aria-current"));
   rows[Math.min(Math.max(here + step, 0), rows.length - 1)]?.focus();
 }
+// The frame has no landmark around the page, and gives each of its scrolling parts the same name.
+document.addEventListener("DOMContentLoaded", () => document.getElementById("main")?.setAttribute("role", "main"));
+window.addEventListener("load", () => {
+  document.querySelectorAll(".simplebar-content-wrapper[role=region]").forEach((part, number) => part.setAttribute("aria-label", part.closest("[role=main]") ? `List ${number}` : `Menu ${number}`));
+});
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("[data-composer]");
   const entries = document.querySelector(".hd-entries");

@@ -9,6 +9,7 @@ from mentions import demo
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []  # `migrate` checked a moment ago
     help = "Make the demo brand, Northwind Rail: invented people, history and a living stream. Safe to run twice."
 
     def handle(self, *args: Any, **options: Any) -> None:
