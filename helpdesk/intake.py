@@ -42,7 +42,7 @@ from helpdesk.models import (
 from helpdesk.states import TICKET, TicketState
 from helpdesk.text.clean import Cleaned
 from helpdesk.text.triage import Triage
-from helpdesk.workflow import deadlines
+from helpdesk.workflow import deadlines, tickets
 
 PRIORITY_BY_URGENCY = {"low": 1, "normal": 2, "high": 3, "critical": 4}
 
@@ -93,7 +93,7 @@ def take_in(
         raise RuntimeError("take_in runs in the transaction that also stores what was heard.")
     if not contacts:
         return []
-    counter = _lock(channel.brand)
+    counter = lock(channel.brand)
     desk = _Desk(channel, counter, dict(parents or {}))
     desk.load(contacts)
     in_order = sorted(range(len(contacts)), key=lambda index: (contacts[index].said_at, index))
@@ -102,7 +102,8 @@ def take_in(
     return [found[index] for index in range(len(contacts))]
 
 
-def _lock(brand: Brand) -> BrandCounter:
+def lock(brand: Brand) -> BrandCounter:
+    """Stand in line: whoever changes several of the brand's tickets at once takes this first, then them by key."""
     BrandCounter.objects.bulk_create([BrandCounter(brand=brand)], ignore_conflicts=True)
     return BrandCounter.objects.select_for_update().get(brand=brand)
 
@@ -123,6 +124,7 @@ class _Desk:
         self.new: dict[str, list] = defaultdict(list)  # type: ignore[type-arg]
         self.changed: dict[str, list] = defaultdict(list)  # type: ignore[type-arg]
         self.events: list[tuple[str, Ticket, Message | None]] = []
+        self.answers: list[tuple[Ticket, dt.datetime]] = []
 
     # --- load --------------------------------------------------------------------------------------------------
 
@@ -218,24 +220,26 @@ class _Desk:
         for ticket_id, customer_id in latest:
             newest.setdefault(customer_id, ticket_id)
         wanted = {row.ticket_id for row in rows} | set(newest.values())
-        tickets = {
+        found = {
             row.pk: row
             for row in Ticket.objects.select_for_update(of=("self",))
             .filter(pk__in=wanted)
             .select_related("channel")
             .order_by("pk")
         }
-        for ticket in list(tickets.values()):
+        for ticket in list(found.values()):
             ticket.brand = self.brand
             if ticket.merged_into_id:
-                tickets[ticket.pk] = self._merged(ticket)
+                found[ticket.pk] = self._merged(ticket)
         for row in rows:
-            row.ticket = tickets[row.ticket_id]
+            row.ticket = found[row.ticket_id]
             profile = profiles.get(row.profile_id, row.profile)
             self.participants[threads[row.thread_id]][profile] = row
         for customer_id, ticket_id in newest.items():
-            self.latest[customers[customer_id]] = tickets[ticket_id]
-        running = Deadline.objects.filter(ticket__in=tickets, met_at=None, dropped_at=None)
+            self.latest[customers[customer_id]] = found[ticket_id]
+        running = Deadline.objects.filter(
+            ticket__in=[ticket.pk for ticket in found.values()], met_at=None, dropped_at=None
+        )
         self.running = set(running.values_list("ticket_id", flat=True))
 
     def _merged(self, ticket: Ticket) -> Ticket:
@@ -263,6 +267,7 @@ class _Desk:
         if contact.key:
             self.by_key[contact.key] = message
         if contact.ours:
+            self.answers.append((ticket, contact.said_at))
             self.events.append(("message.own_post", ticket, message))
         else:
             self._heard_on(ticket, contact)
@@ -431,6 +436,8 @@ class _Desk:
         if known:
             summary.refresh(known)
         events.record([self._event(*entry) for entry in self.events])
+        for ticket, said_at in self.answers:
+            tickets.answered(ticket, said_at, ticket.messages.filter(said_at__gt=said_at))
 
     def _insert_messages(self) -> None:
         """All of them, then who answers whom within the page: a row cannot name one that has no key yet."""
@@ -458,8 +465,10 @@ class _Desk:
         return events.happened(code, self.brand, ticket=ticket.pk, **values)
 
 
-def edit(message: Message, text: Cleaned, triage: Triage, seen_at: dt.datetime) -> bool:
+def edit(message_id: int, text: Cleaned, triage: Triage, seen_at: dt.datetime) -> bool:
     """The customer changed their words: the old ones become a version. False where nothing changed."""
+    tickets.locked(Message.objects.values_list("ticket_id", flat=True).get(pk=message_id))
+    message = Message.objects.get(pk=message_id)
     if message.deleted_at or message.text == text.text:
         return False
     number = MessageVersion.objects.filter(message=message).count() + 1

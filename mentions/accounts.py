@@ -26,14 +26,12 @@ log = logging.getLogger(__name__)
 
 def open_connector(account: Account, http: HttpClient | None = None) -> Connector:
     """A connector at work for this account. PlatformError("seal") where its secrets do not open."""
-    number = account.session_number
 
     def keep(session: dict[str, Any]) -> None:
         """Keep a new session, unless another worker has kept a newer one meanwhile."""
-        nonlocal number
-        mine = Account.objects.filter(pk=account.pk, session_number=number)
+        mine = Account.objects.filter(pk=account.pk, session_number=account.session_number)
         if mine.update(sealed_session=seal(session), session_number=F("session_number") + 1):
-            number += 1
+            account.session_number += 1
 
     try:
         secrets, session = account.secrets, account.session
@@ -255,7 +253,9 @@ def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
             _("This is another account (%(handle)s). Add it as a source of its own.") % {"handle": identity.handle},
         )
     with transaction.atomic():
-        row = Account.objects.select_for_update().get(pk=account.pk)
+        # sources, then account: the order of a worker that stores a page
+        list(Source.objects.select_for_update().filter(account=account).order_by("pk"))
+        row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
         _connected(row, settings, secrets, identity, session)
         Source.objects.filter(account=row).update(
             next_poll_at=timezone.now(), failures=0, breaker_until=None, throttled_until=None, problem={}
@@ -263,11 +263,15 @@ def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
         events.record([events.happened("account.reconnected", row.brand_id, actor=user, account=row.pk)])
 
 
-def refused(account_id: int, problem: Mapping[str, Any]) -> None:
-    """The platform refuses our log-in: listening and sending pause, and the managers are told once."""
+def refused(used: Account, problem: Mapping[str, Any]) -> None:
+    """The platform refuses our log-in: listening and sending pause, and the managers are told once.
+
+    `used`: the account as the caller knew it. Where somebody has reconnected it since, the refusal is an old one.
+    """
     with transaction.atomic():
-        account = Account.objects.select_for_update().select_related("channel").get(pk=account_id)
-        if account.state == Account.State.RECONNECT:
+        rows = Account.objects.select_for_update(of=("self",), no_key=True).select_related("channel")
+        account = rows.get(pk=used.pk)
+        if account.state == Account.State.RECONNECT or account.session_number != used.session_number:
             return
         account.state, account.problem = Account.State.RECONNECT, dict(problem)
         account.sealed_session, account.session_number = "", account.session_number + 1
@@ -277,7 +281,18 @@ def refused(account_id: int, problem: Mapping[str, Any]) -> None:
         events.record(
             [events.happened("account.refused", account.brand_id, account=account.pk, problem=problem.get("code"))]
         )
-    log.warning("account %s needs reconnection (%s)", account_id, problem.get("code"))
+    log.warning("account %s needs reconnection (%s)", used.pk, problem.get("code"))
+
+
+def accepted(account: Account) -> None:
+    """A log-in that was refused works again (a forced look found out): sending and listening go on."""
+    with transaction.atomic():
+        changed = Account.objects.filter(pk=account.pk, state=Account.State.RECONNECT).update(
+            state=Account.State.FINE, problem={}
+        )
+        if changed:
+            notices.settle(account.brand_id, _notice_key(account))
+            events.record([events.happened("account.accepted", account.brand_id, account=account.pk)])
 
 
 def _notice_key(account: Account) -> str:

@@ -13,8 +13,9 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -26,7 +27,7 @@ from helpdesk.workflow.tickets import locked
 from mentions import accounts
 from mentions.models import Account
 from mentions.platforms import registry
-from mentions.platforms.base import Connector, PlatformError, Sent
+from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, Sent
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,16 @@ HOUR = dt.timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Claim:
-    """A part in `sending` that is ours until its lease ends. `orphan`: another worker may have sent it."""
+    """A part in `sending` that is ours until its lease ends. `orphan`: another worker may have sent it.
+
+    `previous`: the sent part it comes after, if any.
+    """
 
     part: DeliveryPart
     account: Account
     token: int
     orphan: bool
+    previous: DeliveryPart | None = None
 
 
 def due_deliveries(now: dt.datetime, most: int = 100) -> list[int]:
@@ -95,20 +100,14 @@ def claim(delivery_id: int) -> Claim | None:
             "lease_token": part.lease_token + 1,
             "attempts": part.attempts + 1,
         }
-        if part.position and part.attempts == 0:
-            values["payload"] = _after(account, part, parts[part.position - 1])
         if orphan:
             for name, value in values.items():
                 setattr(part, name, value)
             part.save(update_fields=list(values))
         else:
             settle_part(part, PartState.SENDING, **values)
-    return Claim(part, account, part.lease_token, orphan)
-
-
-def _after(account: Account, part: DeliveryPart, previous: DeliveryPart) -> dict[str, Any]:
-    connector = registry.connector_class(account.platform)(account.settings, {}, {})
-    return connector.following(part.payload or {}, Sent(previous.external_id, external=previous.external))
+    previous = parts[part.position - 1] if part.position else None
+    return Claim(part, account, part.lease_token, orphan, previous)
 
 
 def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bool:
@@ -130,54 +129,101 @@ def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bo
 
 def attempt(claimed: Claim, http: HttpClient) -> str:
     """Send (or look for) one claimed part and settle it; the state it is in now."""
-    payload = claimed.part.payload or {}
     connector = None
     try:
         connector = accounts.open_connector(claimed.account, http)
-        if claimed.orphan and (found := connector.find(payload)) is not None:
+        payload = _chained(claimed, connector)
+        if claimed.orphan and (found := connector.find(payload, _known(claimed))) is not None:
             return settle(claimed, PartState.SENT, found)
         if claimed.orphan and not connector.resendable(payload):
             return settle(claimed, PartState.UNKNOWN, problem={"code": "unsure"})
         return settle(claimed, PartState.SENT, connector.send(payload))
     except PlatformError as error:
         log.info("part %s: %s", claimed.part.pk, error)
-        return _not_sent(claimed, connector, payload, error)
+        return _not_sent(claimed, connector, error)
+    except (SoftTimeLimitExceeded, DatabaseError):
+        raise  # our own house: the lease ends, and another worker looks
+    except Exception as error:  # a connector stumbled: nobody knows how far it came
+        log.exception("part %s", claimed.part.pk)
+        return _not_sent(claimed, connector, PlatformError("bug", type(error).__name__, maybe_done=True))
 
 
-def _not_sent(claimed: Claim, connector: Connector | None, payload: dict[str, Any], error: PlatformError) -> str:
-    """What a failed try means for the part."""
-    if connector is not None and (error.maybe_done or claimed.orphan):
-        return _unsure(claimed, connector, payload, error)
+def _chained(claimed: Claim, connector: Connector) -> dict[str, Any]:
+    """The part's payload; a later part's is tied to the one before it, and frozen so before its request leaves."""
+    part, previous = claimed.part, claimed.previous
+    payload: dict[str, Any] = part.payload or {}
+    if previous is None:
+        return payload
+    sent: Sent | None = Sent(previous.external_id, external=previous.external)
+    if not previous.external:  # a person said that it is there: what the platform says of it
+        sent = connector.find(previous.payload or {})
+    if sent is None:
+        raise PlatformError("gone", permanent=True)
+    tied = connector.following(payload, sent)
+    DeliveryPart.objects.filter(pk=part.pk, lease_token=claimed.token).update(payload=tied)
+    part.payload = tied
+    return tied
+
+
+def _known(claimed: Claim) -> set[str]:
+    """External ids that other parts to this customer carry: the same words again are another message."""
+    to_them = DeliveryPart.objects.filter(delivery__ticket__customer=claimed.part.delivery.ticket.customer_id)
+    return set(to_them.exclude(external_id="").values_list("external_id", flat=True))
+
+
+def outcome(error: PlatformError, *, orphan: bool, resendable: bool, attempts: int) -> str:
+    """The state of a part whose try ended in `error` and that was not found on the platform.
+
+    An orphan stays `sending`, to be looked for again, while the platform could not be asked.
+    """
+    may_have_arrived = error.maybe_done or orphan
+    waits = error.code in ("credentials", "seal", "throttled")
+    if orphan and not error.maybe_done and (waits or not error.permanent) and attempts < MOST_ATTEMPTS:
+        return PartState.SENDING
+    if may_have_arrived and not resendable:
+        return PartState.UNKNOWN
+    if waits:
+        return PartState.QUEUED
+    if error.permanent or attempts >= MOST_ATTEMPTS:
+        return PartState.UNKNOWN if may_have_arrived else PartState.FAILED
+    return PartState.QUEUED
+
+
+def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError) -> str:
+    """What a failed try means for the part: looked for first where it may have arrived."""
+    payload = claimed.part.payload or {}
     if error.code in ("credentials", "seal"):
-        accounts.refused(claimed.account.pk, error.problem)
-        return settle(claimed, PartState.QUEUED, problem=error.problem)
-    if error.code == "throttled":
-        return _again(claimed, error, error.retry_after)
-    if error.permanent or claimed.part.attempts >= MOST_ATTEMPTS:
-        return settle(claimed, PartState.FAILED, problem=error.problem)
-    return _again(claimed, error, error.retry_after)
-
-
-def _unsure(claimed: Claim, connector: Connector, payload: dict[str, Any], error: PlatformError) -> str:
-    """It may have arrived: look; send again only where that is harmless."""
-    try:
-        found = connector.find(payload)
-    except PlatformError as second:
-        log.info("part %s: could not look for it: %s", claimed.part.pk, second)
-        found = None
-    if found is not None:
+        accounts.refused(claimed.account, error.problem)
+    if error.maybe_done and connector is not None and (found := _looked_for(claimed, connector)) is not None:
         return settle(claimed, PartState.SENT, found)
-    if connector.resendable(payload) and claimed.part.attempts < MOST_ATTEMPTS:
-        if error.code in ("credentials", "seal"):
-            accounts.refused(claimed.account.pk, error.problem)
-        return _again(claimed, error, error.retry_after)
-    return settle(claimed, PartState.UNKNOWN, problem={"code": "unsure"})
+    resendable = registry.connector_class(claimed.account.platform)({}, {}, {}).resendable(payload)
+    state = outcome(error, orphan=claimed.orphan, resendable=resendable, attempts=claimed.part.attempts)
+    if state == PartState.SENDING:
+        ours = DeliveryPart.objects.filter(pk=claimed.part.pk, lease_token=claimed.token)
+        ours.update(lease_until=_later(claimed, error), problem=error.problem)
+        return state
+    if state == PartState.QUEUED:
+        return settle(claimed, state, send_after=_later(claimed, error), problem=error.problem)
+    return settle(claimed, state, problem={"code": "unsure"} if state == PartState.UNKNOWN else error.problem)
 
 
-def _again(claimed: Claim, error: PlatformError, asked: float | None) -> str:
-    wait = asked if asked is not None else random.uniform(0.5, min(300.0, 2.0 ** min(claimed.part.attempts, 9)))  # noqa: S311
-    later = timezone.now() + dt.timedelta(seconds=min(wait, 86_400))
-    return settle(claimed, PartState.QUEUED, send_after=later, problem=error.problem)
+def _looked_for(claimed: Claim, connector: Connector) -> Sent | None:
+    try:
+        return connector.find(claimed.part.payload or {}, _known(claimed))
+    except PlatformError as error:
+        log.info("part %s: could not look for it: %s", claimed.part.pk, error)
+    except (SoftTimeLimitExceeded, DatabaseError):
+        raise
+    except Exception:
+        log.exception("part %s: could not look for it", claimed.part.pk)
+    return None
+
+
+def _later(claimed: Claim, error: PlatformError) -> dt.datetime:
+    """When to try again: as asked, else full jitter over a doubling window."""
+    window = min(300.0, 2.0 ** min(claimed.part.attempts, 9))
+    wait = error.retry_after if error.retry_after is not None else random.uniform(0.5, window)  # noqa: S311
+    return timezone.now() + dt.timedelta(seconds=min(wait, LONGEST_WAIT))
 
 
 def settle(claimed: Claim, state: str, sent: Sent | None = None, **values: Any) -> str:
@@ -189,7 +235,7 @@ def settle(claimed: Claim, state: str, sent: Sent | None = None, **values: Any) 
         Delivery.objects.select_for_update().get(pk=claimed.part.delivery_id)
         part = (
             DeliveryPart.objects.select_for_update(of=("self",))
-            .select_related("delivery__message")
+            .select_related("delivery__message", "delivery__ticket")
             .get(pk=claimed.part.pk)
         )
         ours = part.lease_token == claimed.token and part.state == PartState.SENDING

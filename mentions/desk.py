@@ -21,7 +21,7 @@ from helpdesk.desk.site import DeskSite, site
 from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Brand
 from helpdesk.permissions import brands_where, may, may_anywhere
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.tickets import Conflict, Refused
 from mentions import accounts, polling, sources
 from mentions.health import health
 from mentions.models import Quarantine, Source
@@ -250,7 +250,12 @@ def _quarantined(request: HttpRequest, row_id: int) -> Quarantine:
 @require_POST
 def retry(request: HttpRequest, row_id: int) -> HttpResponse:
     row = _quarantined(request, row_id)
-    if polling.retry_quarantined(row.pk):
+    try:
+        is_in = polling.retry_quarantined(row.pk)
+    except Conflict as error:
+        flash.info(request, str(error))
+        return redirect("desk:quarantine")
+    if is_in:
         flash.success(request, _("It is in now."))
     else:
         flash.error(request, _("It still cannot be read. It stays here, with the reason."))
@@ -260,6 +265,6 @@ def retry(request: HttpRequest, row_id: int) -> HttpResponse:
 @require_POST
 def drop(request: HttpRequest, row_id: int) -> HttpResponse:
     row = _quarantined(request, row_id)
-    Quarantine.objects.filter(pk=row.pk).update(settled_at=timezone.now())
-    flash.success(request, _("Dropped: it is kept, but no longer waits for you."))
+    Quarantine.objects.filter(pk=row.pk, settled_at=None).update(settled_at=timezone.now())
+    flash.success(request, _("Dropped: it is kept for 30 days, but no longer waits for you."))
     return redirect("desk:quarantine")

@@ -12,15 +12,17 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from helpdesk import intake
 from helpdesk.models import DeliveryPart, Message, Visibility
+from helpdesk.states import PartState
 from helpdesk.text.clean import cleaned, one_line, storable
 from helpdesk.text.triage import Triage
 from helpdesk.workflow import forget
@@ -31,6 +33,7 @@ from mentions.triage import read
 log = logging.getLogger(__name__)
 
 PAYLOAD_BYTES = 64 * 1024
+EARLIEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)  # nobody posted before; a claim to is a mistake or a trap
 
 
 class LeaseLost(Exception):
@@ -63,10 +66,11 @@ class Ready:
 def store(lease: Lease, page: Page, connector: Connector) -> None:
     """Store one page and its cursor. LeaseLost where the source is another worker's by now."""
     account, now = lease.source.account, timezone.now()
-    posts, malformed = _valid(_last_of_each(page.posts))
+    posts, malformed = _valid(_ours_marked(account, _last_of_each(page.posts)))
     ready = _ready(account, posts, _authors(account, posts, connector), now)
     with transaction.atomic():
         source = _fenced(lease)
+        intake.lock(account.brand)
         fresh = _store_all(lease, ready, now)
         for item in (*page.malformed, *malformed):
             quarantine(source, item.raw, {"code": "malformed", "detail": item.detail}, now)
@@ -95,6 +99,13 @@ def _fenced(lease: Lease) -> Source:
 
 def _last_of_each(posts: Sequence[Post]) -> list[Post]:
     return list({(post.kind, post.external_id): post for post in posts}.values())
+
+
+def _ours_marked(account: Account, posts: Sequence[Post]) -> list[Post]:
+    """What another account of this brand wrote is ours too, and no customer's."""
+    us = Account.objects.filter(brand_id=account.brand_id, namespace=account.namespace).exclude(external_id="")
+    names = set(us.values_list("external_id", flat=True))
+    return [replace(post, ours=True) if post.author.external_id in names else post for post in posts]
 
 
 LENGTHS = {"external_id": 512, "local_id": 512, "version": 128, "thread_key": 512, "parent_id": 512}
@@ -134,7 +145,7 @@ def _authors(account: Account, posts: Sequence[Post], connector: Connector) -> M
     try:
         return connector.authors(sorted(wanted)) if wanted else {}
     except PlatformError as error:
-        if error.code == "credentials":
+        if error.code in ("credentials", "throttled"):
             raise
         log.info("authors of account %s not looked up: %s", account.pk, error)
         return {}
@@ -169,7 +180,7 @@ def _contact(account: Account, post: Post, author: Author, now: dt.datetime) -> 
         thread_kind=post.kind,
         thread_key=post.thread_key,
         text=text,
-        said_at=min(post.said_at, now),
+        said_at=min(max(post.said_at, EARLIEST), now),
         heard_at=now,
         key=post.external_id,
         parent_key=post.parent_id,
@@ -192,8 +203,8 @@ def _store_all(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
     try:
         with transaction.atomic():
             return _store_set(lease, ready, now)
-    except (OperationalError, InterfaceError):
-        raise  # the database is away: nothing about the items
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise  # the database is away, or our time is up: nothing about the items
     except Exception as error:  # noqa: BLE001 - whatever one item does wrong must not cost the others
         log.warning("a page of source %s goes in item by item: %r", lease.source.pk, error)
     return sum(_store_one(lease, item, now) for item in ready)
@@ -203,22 +214,20 @@ def _store_one(lease: Lease, item: Ready, now: dt.datetime) -> int:
     try:
         with transaction.atomic():
             return _store_set(lease, [item], now)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise
     except Exception as error:  # noqa: BLE001 - see above; the item is kept with its error
         log.warning("item of source %s quarantined: %r", lease.source.pk, error)
         code = "database" if isinstance(error, DatabaseError) else "bug"
-        quarantine(lease.source, dict(item.post.raw), {"code": code, "detail": type(error).__name__}, now)
+        problem = {"code": code, "detail": type(error).__name__}
+        quarantine(lease.source, dict(item.post.raw), problem, now, item.post.external_id)
         lease.add(quarantined=1)
         return 0
 
 
 def _store_set(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
     account = lease.source.account
-    known = {
-        (row.kind, row.external_id): row
-        for row in _known(account, [item.post for item in ready]).select_related("message")
-    }
+    known = {(row.kind, row.external_id): row for row in _known(account, [item.post for item in ready])}
     new = [item for item in ready if (item.post.kind, item.post.external_id) not in known]
     for item in ready:
         mention = known.get((item.post.kind, item.post.external_id))
@@ -271,17 +280,27 @@ def _add(account: Account, new: Sequence[Ready], now: dt.datetime) -> list[Menti
 
 def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | None]:
     """Our own posts among these that left through a delivery: known already, by the id they were given."""
-    ours = [item.post.external_id for item in new if item.post.ours]
+    ours = [item.post for item in new if item.post.ours]
     if not ours:
         return {}
     parts = DeliveryPart.objects.filter(brand_id=account.brand_id).select_related("delivery__message")
-    found: dict[str, Message | None] = {}
+    known: dict[str, DeliveryPart] = {}
     for column in ("expected_id", "external_id"):
-        for part in parts.filter(**{f"{column}__in": ours}):
-            message = part.delivery.message
-            free = part.position == 0 and message is not None and not Mention.objects.filter(message=message).exists()
-            found[getattr(part, column)] = message if free else None
-    return found
+        rows = parts.filter(**{f"{column}__in": [post.external_id for post in ours]})
+        known |= {getattr(part, column): part for part in rows}
+    # ids the platform chooses are not known while the part is on its way: its words tell
+    words = {hashlib.sha256(post.text.encode()).hexdigest(): post.external_id for post in ours if post.kind == "direct"}
+    moving = parts.filter(delivery__channel=account.channel_id, state__in=[PartState.SENDING, PartState.UNKNOWN])
+    for part in moving.filter(text_sha256__in=words) if words else []:
+        known.setdefault(words[part.text_sha256], part)
+    return {name: _its_message(part) for name, part in known.items()}
+
+
+def _its_message(part: DeliveryPart) -> Message | None:
+    """The message a part belongs to, where no mention has it yet; None for later parts and likes."""
+    message = part.delivery.message
+    free = part.position == 0 and message is not None and not Mention.objects.filter(message=message).exists()
+    return message if free else None
 
 
 def _parents(account: Account, items: Sequence[Ready]) -> dict[str, Message]:
@@ -308,17 +327,17 @@ def _capped(raw: Mapping[str, Any]) -> Any:
 
 
 def follow_edit(mention: Mention, item: Ready, lease: Lease, now: dt.datetime) -> None:
-    """A known item seen again: where its version moved, its words are followed."""
-    if not item.post.version or item.post.version == mention.version or mention.deleted_at:
+    """A known item seen again: what a reply must quote is kept up to date; where its version moved, so are its words."""
+    if mention.deleted_at:
         return
-    mention.version = item.post.version
-    mention.reference = storable(dict(item.post.reference))
-    mention.save(update_fields=["version", "reference"])
-    if (
-        mention.message
-        and not item.post.ours
-        and intake.edit(mention.message, item.contact.text, item.contact.triage, now)
-    ):
+    moved = bool(item.post.version) and item.post.version != mention.version
+    reference = {**mention.reference, **storable(dict(item.post.reference))}
+    if moved or reference != mention.reference:
+        mention.version, mention.reference = item.post.version, reference
+        mention.save(update_fields=["version", "reference"])
+    if not moved or mention.message_id is None or item.post.ours:
+        return
+    if intake.edit(mention.message_id, item.contact.text, item.contact.triage, now):
         Payload.objects.filter(mention=mention).update(raw=_capped(item.post.raw))
         lease.add(edited=1)
 
@@ -326,10 +345,11 @@ def follow_edit(mention: Mention, item: Ready, lease: Lease, now: dt.datetime) -
 def _gone(account: Account, ids: Sequence[str], lease: Lease, now: dt.datetime) -> None:
     if not ids:
         return
-    rows = Mention.objects.select_for_update(of=("self",)).filter(
+    rows = Mention.objects.filter(
         brand_id=account.brand_id, namespace=account.namespace, external_id__in=ids, deleted_at=None
     )
-    mentions = list(rows.select_related("message"))
+    mentions = list(rows.select_related("message").order_by("pk"))
+    Quarantine.objects.filter(source__account=account, external_id__in=ids).update(settled_at=now, raw={})
     Mention.objects.filter(pk__in=[row.pk for row in mentions]).update(deleted_at=now, check_at=None)
     forget.tombstone([row.message for row in mentions if row.message], now)
     lease.add(deleted=len(mentions))
@@ -345,17 +365,17 @@ def check_again(lease: Lease, connector: Connector, most: int = 50) -> None:
     account, now = lease.source.account, timezone.now()
     due = list(
         Mention.objects.filter(account=account, check_at__lte=now, deleted_at=None)
-        .select_related("message").order_by("check_at")[:most]
+        .order_by("check_at")[:most]
     )  # fmt: skip
     if not due or not connector.platform.lookup:
         return
     found = connector.lookup([mention.external_id for mention in due])
-    posts, _broken = _valid(found.posts)
+    posts, _broken = _valid(_ours_marked(account, found.posts))
     ready = {item.post.external_id: item for item in _ready(account, posts, {}, now)}
     with transaction.atomic():
         _fenced(lease)
-        rows = Mention.objects.select_for_update(of=("self",)).filter(pk__in=[mention.pk for mention in due])
-        for mention in rows.select_related("message").order_by("pk"):
+        intake.lock(account.brand)
+        for mention in Mention.objects.filter(pk__in=[mention.pk for mention in due]).order_by("pk"):
             if mention.external_id in ready:
                 follow_edit(mention, ready[mention.external_id], lease, now)
             Mention.objects.filter(pk=mention.pk).update(check_at=_next_check(mention, lease.source, now))
@@ -372,7 +392,7 @@ def _next_check(mention: Mention, source: Source, now: dt.datetime) -> dt.dateti
 # --- quarantine ------------------------------------------------------------------------------------------------
 
 
-def quarantine(source: Source, raw: Any, problem: dict[str, Any], now: dt.datetime) -> None:
+def quarantine(source: Source, raw: Any, problem: dict[str, Any], now: dt.datetime, external_id: str = "") -> None:
     """Keep an item we could not take in; the same item again only counts up."""
     value = storable(raw)
     body = json.dumps(value, sort_keys=True, default=str)
@@ -383,7 +403,13 @@ def quarantine(source: Source, raw: Any, problem: dict[str, Any], now: dt.dateti
     row, is_new = Quarantine.objects.get_or_create(
         source=source,
         fingerprint=fingerprint,
-        defaults={"brand_id": source.brand_id, "raw": value, "problem": problem, "seen_at": now},
+        defaults={
+            "brand_id": source.brand_id,
+            "external_id": external_id,
+            "raw": value,
+            "problem": problem,
+            "seen_at": now,
+        },
     )
     if not is_new:
         row.tries, row.problem, row.seen_at = min(row.tries + 1, 32_000), problem, now

@@ -161,6 +161,7 @@ class Quarantine(BrandRow):
 
     source = models.ForeignKey(Source, models.CASCADE, related_name="quarantined")
     fingerprint = models.CharField(max_length=64)
+    external_id = models.CharField(max_length=512, blank=True, help_text=_("Where the item could be read that far."))
     raw = models.JSONField()
     problem = models.JSONField(default=dict)
     tries = models.PositiveSmallIntegerField(default=1)

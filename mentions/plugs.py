@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 
 from django.utils import timezone
@@ -119,7 +120,7 @@ class PlatformMouth:
 
 def _people(channel: Channel, text: str) -> dict[str, str]:
     """The people we know among the handles a text names: handle -> external id."""
-    handles = {word.lstrip("@").rstrip(".,:;!?)").lower() for word in text.split() if word.startswith("@")}
+    handles = {found.rstrip(".-").lower() for found in re.findall(r"(?<![\w@.])@([\w.-]+)", text)}
     rows = Profile.objects.filter(brand_id=channel.brand_id, namespace=channel.account.namespace, handle__in=handles)
     return {row.handle.lower(): row.external_id for row in rows}
 

@@ -13,9 +13,11 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from helpdesk import notices
 from helpdesk.net import HttpClient
+from helpdesk.workflow.tickets import Conflict
 from mentions import accounts, ingest
 from mentions.models import Account, Quarantine, Source
 from mentions.platforms.base import PlatformError
@@ -103,8 +105,7 @@ def _fine(lease: ingest.Lease, requests: int) -> None:
         budget_used=source.budget_used + requests,
     )
     if source.account.state == Account.State.RECONNECT:
-        Account.objects.filter(pk=source.account_id).update(state=Account.State.FINE, problem={})
-        notices.settle(source.brand_id, f"account:{source.account_id}")
+        accounts.accepted(source.account)
     notices.settle(source.brand_id, f"source:{source.pk}")
 
 
@@ -113,11 +114,11 @@ def _failed(lease: ingest.Lease, error: PlatformError, requests: int) -> None:
     used = source.budget_used + requests
     if error.code in ("credentials", "seal"):
         _release(lease, problem=error.problem, budget_used=used)
-        accounts.refused(source.account_id, error.problem)
+        accounts.refused(source.account, error.problem)
         return
     if error.code == "throttled":
         asked = error.retry_after if error.retry_after is not None else back_off(source.rhythm_seconds, 1)
-        until = now + dt.timedelta(seconds=min(asked, 86_400) + random.uniform(0, 1 + asked / 10))  # noqa: S311
+        until = now + dt.timedelta(seconds=asked + random.uniform(0, 1 + min(asked / 10, 600)))  # noqa: S311
         _release(lease, next_poll_at=until, throttled_until=until, problem=error.problem, budget_used=used)
         return
     failures = min(source.failures + 1, 1000)
@@ -145,8 +146,10 @@ def back_off(rhythm: float, failures: int) -> float:
 
 
 def retry_quarantined(row_id: int) -> bool:
-    """Read a quarantined item again with today's code. True where it is in now."""
+    """Read a quarantined item again with today's code. True where it is in now; Conflict where it was settled."""
     row = Quarantine.objects.select_related("source__account__channel", "source__account__brand").get(pk=row_id)
+    if row.settled_at is not None:
+        raise Conflict(_("This item has been settled already."))
     connector = accounts.open_connector(row.source.account)
     page = connector.reread(row.source.kind, row.raw)
     lease = claim(row.source_id, forced=True)
@@ -155,8 +158,8 @@ def retry_quarantined(row_id: int) -> bool:
     ingest.store(lease, page, connector)
     _release(lease)
     done = bool(page.posts) and not lease.counts["quarantined"]
-    if done:
-        Quarantine.objects.filter(pk=row_id).update(settled_at=timezone.now())
+    if done:  # the words stand in the message now, and nowhere else
+        Quarantine.objects.filter(pk=row_id).update(settled_at=timezone.now(), raw={})
     return done
 
 

@@ -8,17 +8,21 @@ workers are busy, and expired messages are not free either: discarding one can c
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import random
 import time
 from collections.abc import Callable, Sequence
 
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.utils import timezone
 
 from helpdesk.models import Brand, Event, IdempotencyRecord
 from mentions import delivery, polling
-from mentions.models import Payload, Source
+from mentions.models import Payload, Quarantine, Source
+
+log = logging.getLogger(__name__)
 
 SOFT, HARD = 240, 300  # seconds
 TURN = 20.0  # seconds after which a worker lets another message have its turn
@@ -63,7 +67,12 @@ def _take_turn(due: Callable[[int], Sequence[int]], act: Callable[[int], object]
             if time.monotonic() > until:
                 return
             done.add(row_id)
-            act(row_id)
+            try:
+                act(row_id)
+            except SoftTimeLimitExceeded:
+                raise
+            except Exception:  # one row's trouble is not its neighbours'
+                log.exception("%s %s", act.__name__, row_id)
 
 
 @shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
@@ -71,11 +80,12 @@ def deliver(delivery_id: int) -> None:
     delivery.deliver(delivery_id)
 
 
-@shared_task(queue="wake", soft_time_limit=600, time_limit=660)
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
 def tidy() -> None:
     """Let expire what expires: payloads, events, kept answers."""
     now = timezone.now()
     Payload.objects.filter(expires_at__lt=now).delete()
+    Quarantine.objects.filter(settled_at__lt=now - dt.timedelta(days=30)).delete()
     IdempotencyRecord.objects.filter(created_at__lt=now - dt.timedelta(days=2)).delete()
     for brand in Brand.objects.all():
         Event.objects.filter(brand=brand, at__lt=now - dt.timedelta(days=brand.keep_event_days)).delete()

@@ -72,20 +72,14 @@ def _conversation(row: Ticket) -> list[Message]:
 
 def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -> dict[str, Any]:
     """What can be sent, where, and how long; private by default where the customer spoke privately last."""
-    targets: dict[str, Message | None] = {}
-    for message in conversation:
-        if message.kind == "inbound" and message.deleted_at is None:
-            targets[message.visibility] = message
-            targets["latest"] = message
-    public = targets.get("public")
-    private = targets.get("private") or targets.get("latest")
+    public, private = (replies.reply_target(row, way) for way in (Visibility.PUBLIC, Visibility.PRIVATE))
     abilities: dict[str, Ability] = {
         "public": ports.mouth.ability(row.channel, "public", public),
         "private": ports.mouth.ability(row.channel, "private", private),
         "like": ports.mouth.ability(row.channel, "like", public),
     }
-    latest = targets.get("latest")
-    spoke = latest.visibility if latest else Visibility.PUBLIC
+    heard = [message for message in conversation if message.kind == "inbound" and message.deleted_at is None]
+    spoke = heard[-1].visibility if heard else Visibility.PUBLIC
     modes = [mode for mode in (spoke, "public", "private") if mode in ("public", "private") and abilities[mode].allowed]
     return {
         "abilities": abilities,

@@ -1,7 +1,7 @@
 """Taking words back: a remote delete (and, later, an erased person) leaves a tombstone with the words gone.
 
-The one service that blanks text. The Message and its versions own the words; parts still queued to answer
-them keep their own words (they are ours); apps above blank what they hold through `ports.after_tombstone`.
+The one service that blanks text. The Message and its versions own the words; a reply still queued to answer them is
+not sent (its words are ours, and stay with its message); apps above blank what they hold through `after_tombstone`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from django.db.models import Exists, OuterRef
+
 from helpdesk import events
-from helpdesk.models import Attachment, Message, MessageVersion, Ticket
+from helpdesk.models import Attachment, Message, MessageKind, MessageVersion, Ticket
 from helpdesk.ports import ports
+from helpdesk.workflow import replies
 
 
 def tombstone(messages: Sequence[Message], at: dt.datetime) -> None:
     """Blank these messages everywhere; they stay as entries of their tickets."""
+    touched = sorted({message.ticket_id for message in messages})
+    list(Ticket.objects.select_for_update(of=("self",)).filter(pk__in=touched).order_by("pk"))
     alive = [message for message in messages if message.deleted_at is None]
     ids = [message.pk for message in alive]
     if not ids:
@@ -25,8 +30,9 @@ def tombstone(messages: Sequence[Message], at: dt.datetime) -> None:
     Attachment.objects.filter(message__in=ids).delete()
     for message in alive:
         message.text, message.url, message.reasons, message.deleted_at = "", "", [], at
-    only_word = Ticket.objects.filter(pk__in={message.ticket_id for message in alive}, inbound_count__lte=1)
-    only_word.exclude(subject="").update(subject="")
+    left = Message.objects.filter(ticket=OuterRef("pk"), kind=MessageKind.INBOUND, deleted_at=None)
+    Ticket.objects.filter(~Exists(left), pk__in=touched).exclude(subject="").update(subject="")
+    replies.hold_back(ids)
     for forget in ports.after_tombstone:
         forget(ids)
     events.record([events.happened("message.deleted", m.brand_id, ticket=m.ticket_id, message=m.pk) for m in alive])

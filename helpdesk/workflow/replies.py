@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -23,12 +24,18 @@ from helpdesk.workflow.tickets import Conflict, Refused, answered, locked, touch
 
 
 def reply_target(ticket: Ticket, visibility: str) -> Message | None:
-    """The customer's message a reply answers: the latest said that way, else the latest heard at all."""
+    """The message a reply answers: the customer's latest said that way.
+
+    In private only the ticket's customer is written to, whoever else takes part; a public reply goes to somebody
+    else only where the customer has said nothing in public.
+    """
     inbound = ticket.messages.filter(kind=MessageKind.INBOUND, deleted_at=None).order_by("-said_at", "-id")
     inbound = inbound.select_related("thread", "profile")
-    return inbound.filter(visibility=visibility).first() or (
-        inbound.first() if visibility == Visibility.PRIVATE else None
-    )
+    theirs = inbound.filter(profile__customer=ticket.customer_id)
+    said_so = theirs.filter(visibility=visibility).first()
+    if said_so is not None:
+        return said_so
+    return theirs.first() if visibility == Visibility.PRIVATE else inbound.filter(visibility=visibility).first()
 
 
 @transaction.atomic
@@ -84,6 +91,11 @@ def acknowledge(ticket_id: int, user: User) -> Delivery:
         [events.happened("ticket.acknowledged", ticket.brand_id, ticket=ticket.pk, actor=user, delivery=delivery.pk)]
     )
     return delivery
+
+
+def _is_liked(but: Delivery) -> bool:
+    likes = Delivery.objects.filter(reply_to=but.reply_to_id, action=Delivery.Action.LIKE).exclude(pk=but.pk)
+    return likes.exclude(state__in=[PartState.FAILED, PartState.CANCELLED]).exists()
 
 
 def _not_over(ticket: Ticket) -> None:
@@ -165,10 +177,11 @@ def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:
     )
     if after == PartState.SENT and delivery.message_id:
         Message.objects.filter(pk=delivery.message_id).update(sent_at=now)
-        # answered as of writing: what the customer said since then still waits for an answer
+        # answered as of now, in words that knew nothing of what the customer has said since they were written
         message = delivery.message
         assert message is not None
-        answered(locked(delivery.ticket_id), message.created_at)
+        ticket = locked(delivery.ticket_id)
+        answered(ticket, now, ticket.messages.filter(heard_at__gt=message.created_at))
 
 
 def _tell(delivery: Delivery, part: DeliveryPart) -> None:
@@ -198,6 +211,18 @@ notices.WORDS.update(
 )
 
 
+def hold_back(message_ids: Sequence[int]) -> None:
+    """What these messages said is gone: nothing still queued goes out under them. A person may send it all the same.
+
+    Their tickets are locked by the caller.
+    """
+    parts = DeliveryPart.objects.select_for_update(of=("self",)).filter(
+        delivery__reply_to__in=message_ids, state=PartState.QUEUED
+    )
+    for part in parts.select_related("delivery__message").order_by("delivery_id", "position"):
+        settle_part(part, PartState.FAILED, problem={"code": "gone"})
+
+
 @transaction.atomic
 def decide(delivery_id: int, user: User, decision: str) -> Delivery:
     """A person looked: `sent` (it is there), `again` (it is not: send once more) or `cancel`.
@@ -215,6 +240,8 @@ def decide(delivery_id: int, user: User, decision: str) -> Delivery:
             % {"state": delivery.get_state_display().lower()}
         )
     stuck.delivery = delivery
+    if decision == "again" and delivery.action == Delivery.Action.LIKE and _is_liked(delivery):
+        raise Conflict(_("Their message has been acknowledged by another try. Cancel this one."))
     values: dict[str, Any] = {}
     if decision == "sent":
         values = {"external_id": stuck.external_id or stuck.expected_id or f"by-hand:{stuck.pk}"}

@@ -5,9 +5,11 @@ All raise `Conflict` where the ticket is no longer what the agent saw and the ve
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -73,7 +75,7 @@ def log_call(ticket_id: int, user: User, text: str) -> Message:
     """A call with the customer: it counts as an answer, and they have the word now."""
     ticket = locked(ticket_id)
     message = _entry(ticket, user, MessageKind.CALL, Visibility.PRIVATE, words(text))
-    answered(ticket, message.said_at)
+    answered(ticket, message.said_at, ticket.messages.filter(heard_at__gt=message.said_at))
     return message
 
 
@@ -114,13 +116,20 @@ def touch(ticket: Ticket, user: User | None) -> None:
         ticket.save(update_fields=fields)
 
 
-def answered(ticket: Ticket, at: Any) -> None:
-    """Our words reached the customer: deadlines are met; the ticket waits for them if they have not written since."""
+def answered(ticket: Ticket, at: dt.datetime, later: QuerySet[Message]) -> None:
+    """Our words reached the customer at `at`: deadlines are met, and the customer has the word.
+
+    `later`: messages our words could not know of. Where the customer is among them, the next answer is due.
+    """
     deadlines.meet(ticket, at)
-    spoke = ticket.messages.filter(kind=MessageKind.INBOUND, heard_at__gt=at).exists()
-    if ticket.state in (TicketState.NEW, TicketState.OPEN) and not spoke:
-        _step(ticket, TicketState.WAITING)
-        ticket.save(update_fields=["state"])
+    again = later.filter(kind=MessageKind.INBOUND).order_by("heard_at", "id").first()
+    if ticket.state in (TicketState.NEW, TicketState.OPEN):
+        if again is None:
+            _step(ticket, TicketState.WAITING)
+            ticket.save(update_fields=["state"])
+        else:
+            began = deadlines.start_of(again.said_at, again.heard_at)
+            deadlines.next_response(ticket.brand, ticket, began).save()
     summary.refresh([ticket.pk])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
@@ -23,16 +23,29 @@ WORDS = {
     "forbidden": "%(platform)s no longer lets us do this (%(detail)s). Check the account's permissions.",
     "throttled": "%(platform)s asked us to slow down.",
     "budget": "The hour's requests are used up; listening goes on when the next hour begins.",
-    "unavailable": "%(platform)s is not well (%(detail)s). We keep trying.",
-    "unreachable": "%(detail)s. Check the address; we keep trying.",
+    "unavailable": "%(platform)s is not well (%(detail)s).",
+    "unreachable": "%(detail)s. Check the address.",
     "undecodable": "%(platform)s answered with something else than its API (%(detail)s).",
     "too_large": "%(platform)s sent more than we take in at once.",
+    "backlog": "More had piled up than one look reads (%(detail)s); the oldest of it was left out.",
     "refused": "%(platform)s refused it: %(detail)s",
     "gone": "What this answers is no longer there.",
     "settings": "The settings of this source are not complete: %(detail)s",
     "unsure": "The line broke while sending; it may or may not have arrived.",
     "bug": "We stumbled over this ourselves (%(detail)s). It is in the log.",
     "seal": "The stored password can no longer be read (the sealing key changed). Enter it again under Sources.",
+}
+
+
+# What the network did, in the words people read.
+NET_WORDS = {
+    "blocked": "This address is not allowed",
+    "bad_url": "This is no usable address",
+    "dns": "This address is not known",
+    "refused": "Nothing answers there",
+    "tls": "No secure connection can be made",
+    "timeout": "No answer in time",
+    "broken": "The connection broke off",
 }
 
 
@@ -270,8 +283,12 @@ class Connector(ABC):
     def send(self, payload: Mapping[str, Any]) -> Sent:
         raise PlatformError("refused", "read-only", permanent=True)
 
-    def find(self, payload: Mapping[str, Any]) -> Sent | None:
-        """Our post of this payload, if it is there. Finding it proves it sent; None proves nothing."""
+    def find(self, payload: Mapping[str, Any], known: Collection[str] = ()) -> Sent | None:
+        """Our post of this payload, if it is there. Finding it proves it sent; None proves nothing.
+
+        `known`: external ids of other parts of ours, which are never the answer. A sent part's payload, whose words
+        are gone, is looked for only where its id was chosen by us.
+        """
         return None
 
     def lookup(self, ids: Sequence[str]) -> Found:
@@ -283,7 +300,7 @@ class Connector(ABC):
         return {}
 
     def following(self, payload: Mapping[str, Any], previous: Sent) -> dict[str, Any]:
-        """The payload of a part that comes after `previous`, before its first try."""
+        """The payload of a part that comes after `previous`: the same for the same two, whenever it is asked."""
         return dict(payload)
 
     def write_cost(self, payload: Mapping[str, Any]) -> int:
@@ -302,7 +319,7 @@ class Connector(ABC):
     def of_net(self, error: NetError) -> PlatformError:
         code = {"undecodable": "undecodable", "too_large": "too_large"}.get(error.code, "unreachable")
         permanent = error.code in ("blocked", "bad_url")
-        detail = f"{error.code}: {error.detail}" if error.detail else error.code
+        detail = NET_WORDS.get(error.code, error.code) + (f" ({error.detail})" if error.detail else "")
         return PlatformError(code, detail, permanent=permanent, maybe_done=error.maybe_received)
 
     def decoded(self, response: Response) -> dict[str, Any]:
@@ -346,14 +363,15 @@ def time_of(value: Any, name: str) -> dt.datetime:
         raise ValueError(f"{name} is no time: {str(value)[:40]}") from error
 
 
+LONGEST_WAIT = 86_400.0  # seconds; who asks for more is asked again after a day
+
+
 def retry_after(headers: Mapping[str, str], now: dt.datetime) -> float | None:
-    """Seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3); None without one."""
+    """Seconds of a Retry-After header: a number or an HTTP date (RFC 9110, 10.2.3); None without one, a day at most."""
     raw = headers.get("retry-after", "").strip()
-    if not raw:
-        return None
-    if raw.isdigit():
-        return float(raw)
+    if raw.isascii() and raw.isdigit():
+        return min(float(raw), LONGEST_WAIT)
     try:
-        return max(0.0, (parsedate_to_datetime(raw) - now).total_seconds())
-    except (ValueError, TypeError):
+        return min(max(0.0, (parsedate_to_datetime(raw) - now).total_seconds()), LONGEST_WAIT)
+    except (ValueError, TypeError, OverflowError, IndexError):
         return None

@@ -99,3 +99,24 @@ def test_tids_sort_by_time_and_differ() -> None:
     assert len(set(made)) == 50
     assert all(len(key) == 13 and set(key) <= set(SORTABLE) for key in made)
     assert made[0][:8] <= made[-1][:8]
+
+
+# --- facets at their edges -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "link"),
+    [
+        ("see https://wiki.example/Rust_(x) now", "https://wiki.example/Rust_(x)"),
+        ("(see https://wiki.example/Rust)", "https://wiki.example/Rust"),
+        ("https://wiki.example/a_(b)), or", "https://wiki.example/a_(b)"),
+        ("https://wiki.example/a?b=1.", "https://wiki.example/a?b=1"),
+    ],
+)
+def test_a_link_keeps_the_brackets_it_opened(said: str, link: str) -> None:
+    assert [facet["features"][0]["uri"] for facet in text.facets(said, {}.get)] == [link]
+
+
+def test_a_tag_longer_than_64_is_none() -> None:
+    assert text.facets("#" + "a" * 65, {}.get) == []
+    assert text.facets("#" + "a" * 64, {}.get)[0]["features"][0]["tag"] == "a" * 64

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from helpdesk.ports import FrozenPart
@@ -94,22 +94,27 @@ class Bluesky(Session):
         oldest = (watermark - OVERLAP) if watermark else dt.datetime.now(dt.UTC) - FIRST_LOOK
         if method.endswith("searchPosts"):
             params = {**params, "since": oldest.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
-        newest, within = watermark, None
-        for _ in range(MOST_PAGES):
+        newest, within, now = watermark, None, dt.datetime.now(dt.UTC)
+        for number in range(MOST_PAGES):
             answer = self.call("GET", method, params={**params, "limit": 100, **({"cursor": within} if within else {})})
             items = answer.get(key)
             if not isinstance(items, list):
                 raise PlatformError("undecodable", f"no {key}")
-            posts, malformed = read_each(items, self._post)
+            # the first look goes back so far and no further
+            wanted = items if watermark else [item for item in items if (_indexed(item) or now) >= oldest]
+            posts, malformed = read_each(wanted, self._post)
             times = [at for at in map(_indexed, items) if at]
-            newest = max([at for at in (newest, *times) if at], default=None)
+            newest = max([min(at, now) for at in (newest, *times) if at], default=None)
             following = answer.get("cursor")
-            last = not following or following == within or not items or (bool(times) and min(times) < oldest)
+            # an empty page says nothing: what we may not see is filtered out after paging
+            over = not following or following == within or (bool(times) and min(times) < oldest)
+            last = over or number == MOST_PAGES - 1
             kept = {"indexed_at": newest.isoformat()} if last and newest else None
             yield Page(tuple(posts), tuple(malformed), cursor=kept)
-            if last:
+            if over:
                 return
             within = following
+        raise PlatformError("backlog", f"{MOST_PAGES} pages")
 
     def _post(self, view: Any) -> Post | None:
         """A notification or a post view. None for what is no post (a like, should the server send one)."""
@@ -142,7 +147,7 @@ class Bluesky(Session):
             root_author_id=_did_of(root["uri"]),
             url=f"https://bsky.app/profile/{did}/post/{rkey}",
             ours=did == self.did,
-            reference={**own, "root": root, "closed": bool((view.get("viewer") or {}).get("replyDisabled"))},
+            reference={**own, "root": root, **_gate(view)},
             raw=view,
         )
 
@@ -160,17 +165,29 @@ class Bluesky(Session):
         return found
 
     def lookup(self, ids: Sequence[str]) -> Found:
-        posts, malformed, present = [], [], set()
+        posts, malformed, present = [], [], set[Any]()
         for start in range(0, len(ids), 25):
             answer = self.call("GET", "app.bsky.feed.getPosts", params={"uris": list(ids[start : start + 25])})
             views = answer.get("posts")
             if not isinstance(views, list):
                 raise PlatformError("undecodable", "no posts")
-            present |= {view.get("uri") for view in views if isinstance(view, dict)}
+            present |= {view["uri"] for view in views if isinstance(view, dict) and isinstance(view.get("uri"), str)}
             read, broken = read_each(views, self._post)
             posts += read
             malformed += broken
-        return Found(tuple(posts), tuple(uri for uri in ids if uri not in present), tuple(malformed))
+        missing = [uri for uri in ids if uri not in present]
+        return Found(tuple(posts), tuple(uri for uri in missing if self._is_deleted(uri)), tuple(malformed))
+
+    def _is_deleted(self, uri: str) -> bool:
+        """Whether a post that getPosts left out is gone. One of somebody who blocks us is left out too."""
+        try:
+            answer = self.call("GET", "app.bsky.feed.getPostThread", params={"uri": uri, "depth": 0, "parentHeight": 0})
+        except PlatformError as error:
+            if error.code == "refused":  # 400 NotFound
+                return True
+            raise
+        thread = answer.get("thread")
+        return isinstance(thread, dict) and str(thread.get("$type", "")).endswith("notFoundPost")
 
     def _direct(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """The chat log since `rev`, a durable position."""
@@ -263,8 +280,10 @@ class Bluesky(Session):
     def following(self, payload: Mapping[str, Any], previous: Sent) -> dict[str, Any]:
         if payload.get("collection") != POSTS:
             return dict(payload)
-        record = {**payload["record"]}
-        record["reply"] = {**record["reply"], "parent": {"uri": previous.external_id, "cid": previous.external["cid"]}}
+        record, cid = {**payload["record"]}, previous.external.get("cid")
+        if not cid:
+            raise PlatformError("gone", permanent=True)
+        record["reply"] = {**record["reply"], "parent": {"uri": previous.external_id, "cid": cid}}
         return {**payload, "record": record}
 
     def resendable(self, payload: Mapping[str, Any]) -> bool:
@@ -284,9 +303,9 @@ class Bluesky(Session):
         }
         return self._sent(self.call("POST", "com.atproto.repo.putRecord", body=body))
 
-    def find(self, payload: Mapping[str, Any]) -> Sent | None:
+    def find(self, payload: Mapping[str, Any], known: Collection[str] = ()) -> Sent | None:
         if payload["action"] == "private":
-            return self._find_direct(payload)
+            return self._find_direct(payload, known)
         params = {"repo": self.did or self._own_did(), "collection": payload["collection"], "rkey": payload["rkey"]}
         try:
             return self._sent(self.call("GET", "com.atproto.repo.getRecord", params=params))
@@ -322,15 +341,13 @@ class Bluesky(Session):
             raise PlatformError("undecodable", "no conversation")
         return str(convo["id"])
 
-    def _find_direct(self, payload: Mapping[str, Any]) -> Sent | None:
+    def _find_direct(self, payload: Mapping[str, Any], known: Collection[str]) -> Sent | None:
         convo = payload.get("convo") or self._convo_with(payload["did"])
         answer = self.call("GET", "chat.bsky.convo.getMessages", params={"convoId": convo, "limit": 100}, headers=CHAT)
         since = time_of(payload["written_at"], "written_at") - dt.timedelta(minutes=2)
-        for message in answer.get("messages") or []:
-            ours = isinstance(message, dict) and (message.get("sender") or {}).get("did") == self.did
-            if ours and message.get("text") == payload["text"] and time_of(message.get("sentAt"), "sentAt") >= since:
-                return Sent(f"{convo}/{message['id']}")
-        return None
+        ours = [message for message in answer.get("messages") or [] if _says(message, self.did, payload["text"], since)]
+        names = [f"{convo}/{message['id']}" for message in ours]
+        return next((Sent(name) for name in names if name not in known), None)
 
 
 SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
@@ -359,6 +376,25 @@ def _strong(reference: Mapping[str, Any]) -> dict[str, str]:
 
 def _did_of(uri: str) -> str:
     return uri.removeprefix("at://").split("/", 1)[0]
+
+
+def _says(message: Any, did: str, text: str, since: dt.datetime) -> bool:
+    """Whether `did` wrote `text` in this chat message, not before `since`."""
+    try:
+        return (
+            message["sender"]["did"] == did
+            and message["text"] == text
+            and time_of(message["sentAt"], "sentAt") >= since
+            and isinstance(message["id"], str)
+        )
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def _gate(view: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether the author closed replies, where this kind of view says so (a notification does not)."""
+    viewer = view.get("viewer")
+    return {"closed": bool(viewer.get("replyDisabled"))} if isinstance(viewer, dict) else {}
 
 
 def _indexed(view: Any) -> dt.datetime | None:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from helpdesk.net import NetError, Response
-from mentions.platforms.base import Connector, PlatformError, retry_after
+from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, retry_after
 
 CHAT = {"atproto-proxy": "did:web:api.bsky.chat#bsky_chat"}
 # What a PDS calls a token that is no longer good; it answers 400 or 401.
 STALE = {"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"}
+# Of a service behind the PDS only this: it calls a token without its permission invalid, and a new one changes nothing.
+STALE_ELSEWHERE = {"ExpiredToken"}
 
 
 class Session(Connector):
@@ -36,19 +38,37 @@ class Session(Connector):
         """The decoded answer of an XRPC method. PlatformError says what to do about anything else."""
         if not self.session.get("accessJwt"):
             self.log_in()
-        for retry in (self.refresh, self.log_in, None):
-            given = {"authorization": f"Bearer {self.session['accessJwt']}", **(headers or {})}
-            response = self.ask(method, f"{self.service}/xrpc/{name}", params=params, body=body, headers=given)
+        try:
+            response = self._asked(method, name, params, body, headers)
+            if self._is_stale(response, headers):
+                self.refresh()
+                response = self._asked(method, name, params, body, headers)
             if response.status == 200:
                 return self.decoded(response)
-            error = self._error(response)
-            if not (response.status in (400, 401) and error.get("error") in STALE) or retry is None:
-                raise self._refusal(response, error)
-            retry()
-        raise AssertionError("unreachable")
+            raise self._refusal(response, self._error(response))
+        except PlatformError as error:
+            error.maybe_done = error.maybe_done and method == "POST"  # reading changes nothing
+            raise
+
+    def _asked(self, method: str, name: str, params: Any, body: Any, headers: Mapping[str, str] | None) -> Response:
+        given = {"authorization": f"Bearer {self.session['accessJwt']}", **(headers or {})}
+        return self.ask(method, f"{self.service}/xrpc/{name}", params=params, body=body, headers=given)
+
+    def _is_stale(self, response: Response, headers: Mapping[str, str] | None) -> bool:
+        if response.status not in (400, 401):
+            return False
+        name = self._error(response).get("error", "")
+        return name in STALE_ELSEWHERE if headers else name in STALE or response.status == 401
 
     def log_in(self) -> None:
-        """A new session from the app password."""
+        """A new session from the app password. Nothing was written when this fails."""
+        try:
+            self._create_session()
+        except PlatformError as error:
+            error.maybe_done = False
+            raise
+
+    def _create_session(self) -> None:
         body = {"identifier": self.settings.get("identifier", ""), "password": self.secrets.get("app_password", "")}
         response = self.ask("POST", f"{self.base_url}/xrpc/com.atproto.server.createSession", body=body)
         if response.status != 200:
@@ -67,27 +87,35 @@ class Session(Connector):
         token = self.session.get("refreshJwt")
         if token:
             given = {"authorization": f"Bearer {token}"}
-            response = self.ask("POST", f"{self.service}/xrpc/com.atproto.server.refreshSession", headers=given)
+            try:
+                response = self.ask("POST", f"{self.service}/xrpc/com.atproto.server.refreshSession", headers=given)
+            except PlatformError as error:
+                error.maybe_done = False
+                raise
             if response.status == 200:
                 return self._take(self.decoded(response))
             if response.status == 429 or response.status >= 500:
-                raise self._refusal(response, self._error(response))
+                refusal = self._refusal(response, self._error(response))
+                refusal.maybe_done = False
+                raise refusal
         self.log_in()
 
     def _take(self, answer: Mapping[str, Any]) -> None:
-        missing = [name for name in ("accessJwt", "refreshJwt", "did") if not isinstance(answer.get(name), str)]
+        missing = [name for name in ("accessJwt", "refreshJwt", "did") if not _usable(answer.get(name))]
         if missing:
             raise PlatformError("undecodable", f"a session without {', '.join(missing)}")
         kept = {name: answer[name] for name in ("accessJwt", "refreshJwt", "did")}
         pds = _service_of(answer.get("didDoc")) or self.session.get("pds", "")
-        self.keep_session({**kept, "handle": str(answer.get("handle", "")), "pds": pds})
+        handle = answer["handle"] if _usable(answer.get("handle")) else answer["did"]
+        self.keep_session({**kept, "handle": handle, "pds": pds})
 
-    def _error(self, response: Response) -> dict[str, Any]:
+    def _error(self, response: Response) -> dict[str, str]:
+        """`error` and `message` of an answer, where they are text."""
         try:
             value = response.json()
         except NetError:  # an error page may be anything; its status says enough
             return {}
-        return value if isinstance(value, dict) else {}
+        return {name: text for name, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
 
     def _refusal(self, response: Response, error: Mapping[str, Any]) -> PlatformError:
         status, name = response.status, str(error.get("error", ""))
@@ -98,9 +126,7 @@ class Session(Connector):
             return PlatformError(
                 "unavailable", f"HTTP {status} {name}".strip(), maybe_done=True, retry_after=_wait(response.headers)
             )
-        if status == 401:
-            return PlatformError("credentials", detail, permanent=True)
-        if status == 403:
+        if status in (401, 403):  # the log-in itself is judged where we log in
             return PlatformError("forbidden", detail, permanent=True)
         if status in (400, 404, 413):
             return PlatformError("refused", detail, permanent=True)
@@ -114,7 +140,14 @@ def _wait(headers: Mapping[str, str]) -> float | None:
     if asked is not None:
         return asked
     reset = headers.get("ratelimit-reset", "")
-    return max(0.0, float(reset) - now.timestamp()) if reset.isdigit() else None
+    if not (reset.isascii() and reset.isdigit()):
+        return None
+    return min(max(0.0, float(reset) - now.timestamp()), LONGEST_WAIT)
+
+
+def _usable(value: Any) -> bool:
+    """A token, DID or handle that can be stored and sent in a header."""
+    return isinstance(value, str) and 0 < len(value) <= 8192 and value.isascii() and value.isprintable()
 
 
 def _service_of(document: Any) -> str:

@@ -17,7 +17,7 @@ URL = re.compile(r"(?<![\w@])https?://[^\s<>\"'⟦⟧]+")
 MENTION = re.compile(
     r"(?<![\w@.])@([a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)+)"
 )
-TAG = re.compile(r"(?<![\w#])#(?!\d+\b)([\w]{1,64})")
+TAG = re.compile(r"(?<![\w#])#(?!\d+\b)(\w{1,64})(?!\w)")
 
 CLUSTER = regex.compile(r"\X")
 
@@ -68,7 +68,7 @@ def facets(text: str, did_of: Callable[[str], str | None]) -> list[dict[str, Any
     """Facets by byte offset in UTF-8 (app.bsky.richtext.facet). A handle that does not resolve stays plain text."""
     found: list[tuple[int, int, dict[str, Any]]] = []
     for hit in URL.finditer(text):
-        url = hit[0].rstrip(".,;:!?)]}…")
+        url = _without_end(hit[0])
         found.append((hit.start(), hit.start() + len(url), {"$type": "app.bsky.richtext.facet#link", "uri": url}))
     for hit in MENTION.finditer(text):
         did = did_of(hit[1].lower())
@@ -80,6 +80,16 @@ def facets(text: str, did_of: Callable[[str], str | None]) -> list[dict[str, Any
         {"index": {"byteStart": _bytes(text[:start]), "byteEnd": _bytes(text[:end])}, "features": [feature]}
         for start, end, feature in _apart(found)
     ]
+
+
+def _without_end(url: str) -> str:
+    """A URL without the sentence's punctuation after it; a bracket stays where the URL opened it."""
+    while url and (url[-1] in ".,;:!?…" or (url[-1] in ")]}" and url.count(url[-1]) > url.count(OPENS[url[-1]]))):
+        url = url[:-1]
+    return url
+
+
+OPENS = {")": "(", "]": "[", "}": "{"}
 
 
 def _apart(found: list[tuple[int, int, dict[str, Any]]]) -> list[tuple[int, int, dict[str, Any]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from helpdesk.ports import FrozenPart
@@ -95,7 +95,7 @@ class Demo(Connector):
         ledger.answer(self.account_id, payload, dt.datetime.now(dt.UTC))
         return Sent(f"demo:{payload['key']}")
 
-    def find(self, payload: Mapping[str, Any]) -> Sent | None:
+    def find(self, payload: Mapping[str, Any], known: Collection[str] = ()) -> Sent | None:
         return (
             Sent(f"demo:{payload['key']}")
             if payload["key"] in ledger.by_key(self.account_id, [payload["key"]])
