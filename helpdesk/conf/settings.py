@@ -66,7 +66,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "helpdesk.api.middleware.AddressMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -97,6 +97,7 @@ TEMPLATES = [
 DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL", DATA_DIR / "helpdesk.sqlite3")}
 _db = DATABASES["default"]
 EMBEDDED_DATABASE = _db["ENGINE"].endswith("sqlite3")
+POOLED = env.flag("HELPDESK_DATABASE_POOL", False)
 if EMBEDDED_DATABASE:
     _db["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -107,8 +108,13 @@ if EMBEDDED_DATABASE:
 else:
     _db["ENGINE"] = "django.db.backends.postgresql"
     _db["CONN_HEALTH_CHECKS"] = True
-    _db["CONN_MAX_AGE"] = 60
     _db["OPTIONS"] = {**_db.get("OPTIONS", {}), "application_name": "helpdesk"}
+    # Under ASGI a thread lives for one request, and so would its connection: the web process (asgi.py) shares some.
+    # Workers do not: a pool does not survive their fork.
+    if POOLED:
+        _db["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 20}
+    else:
+        _db["CONN_MAX_AGE"] = 60
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- background ------------------------------------------------------------------------------------------------
@@ -121,6 +127,7 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "helpdesk"}}
     _broker = private_folder(DATA_DIR / "broker")
     CELERY_BROKER_URL = "filesystem://localhost"
+    CELERY_BROKER_TRANSPORT = "helpdesk.conf.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(private_folder(_broker / "queue")),
         "data_folder_out": str(private_folder(_broker / "queue")),
@@ -198,6 +205,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "helpdesk.api.pagination.KeysetPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "helpdesk.api.negotiation.OneTongue",
+    "DEFAULT_METADATA_CLASS": None,
     "DEFAULT_PARSER_CLASSES": ["helpdesk.api.parsers.SaneJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "helpdesk.api.problems.problem_response",
@@ -212,6 +221,16 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "helpdesk.api.schema.tell_all"],
+    "ENUM_NAME_OVERRIDES": {
+        "TicketStateEnum": "helpdesk.states.TicketState",
+        "DeliveryStateEnum": "helpdesk.states.PartState",
+        "VisibilityEnum": "helpdesk.models.Visibility",
+        "RoleEnum": "helpdesk.permissions.Role",
+        "ReplyVisibilityEnum": ["public", "private"],
+        "CloseReasonEnum": "helpdesk.models.CloseReason",
+        "IntentEnum": "helpdesk.text.triage.Intent",
+    },
 }
 
 # --- the desk --------------------------------------------------------------------------------------------------
