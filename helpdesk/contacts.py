@@ -39,6 +39,8 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
     said_at = contact.said_at or now
     if said_at > now + dt.timedelta(minutes=5):
         raise Refused("said_at", "in_the_future", _("This lies in the future. Say when they called or came."))
+    if said_at < now - OLDEST:
+        raise Refused("said_at", "too_old", _("This lies more than ten years back. Say when they called or came."))
     key = secrets.token_urlsafe(12)
     item = intake.Contact(
         person=_person(contact, channel),
@@ -56,6 +58,7 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
     assert message is not None
     message.author = user
     message.save(update_fields=["author"])
+    _also_known_as(message.profile, channel, contact)
     touch(message.ticket, user)
     events.record(
         [events.happened("contact.logged", channel.brand_id, ticket=message.ticket_id, actor=user, message=message.pk)]
@@ -63,8 +66,31 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
     return message
 
 
+OLDEST = dt.timedelta(days=3653)
+
+
+def _also_known_as(profile: Profile | None, channel: Channel, contact: Logged) -> None:
+    """The other ways to reach them that were written down: profiles of the same customer, where they are nobody's yet."""
+    assert profile is not None
+    phone, email = one_line(contact.phone, 40), contact.email.strip().lower()
+    digits = "".join(sign for sign in phone if sign.isdigit())
+    ways = {f"tel:{digits}": phone if digits else "", f"mailto:{email}": email}
+    for external_id, handle in ways.items():
+        if handle and external_id != profile.external_id:
+            Profile.objects.get_or_create(
+                brand_id=channel.brand_id,
+                namespace=MANUAL,
+                external_id=external_id,
+                defaults={"customer_id": profile.customer_id, "platform": channel.platform, "handle": handle},
+            )
+
+
 def _person(contact: Logged, channel: Channel) -> intake.Person:
-    name, phone, email = one_line(contact.name, 200), one_line(contact.phone, 40), one_line(contact.email, 254).lower()
+    name, phone, email = one_line(contact.name, 200), one_line(contact.phone, 40), contact.email.strip().lower()
+    if len(email) > 254:
+        raise Refused("email", "too_long", _("An address has at most 254 characters."))
+    if contact.customer is not None and name:
+        raise Refused("name", "not_both", _("Give a known customer or a name, not both."))
     if contact.customer is not None:
         known = Profile.objects.filter(customer=contact.customer, namespace=MANUAL).first()
         external = known.external_id if known else f"customer:{contact.customer.public_id}"
@@ -76,5 +102,5 @@ def _person(contact: Logged, channel: Channel) -> intake.Person:
         raise Refused("name", "blank", _("Say who it was: a name, a phone number or an address."))
     external = f"tel:{digits}" if digits else f"mailto:{email}" if email else f"person:{secrets.token_urlsafe(12)}"
     return intake.Person(
-        channel.platform, MANUAL, external, phone or email, name or phone or email, verified_address=""
+        channel.platform, MANUAL, external, phone or email, (name or phone or email)[:200], verified_address=""
     )

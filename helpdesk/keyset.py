@@ -83,7 +83,7 @@ def decode(order: Order, cursor: str, column: Any) -> tuple[Any, int, bool]:
             raise BadCursor
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadCursor from error
-    if name != order.name or type(pk) is not int or not 0 <= pk < 2**63:
+    if name != order.name or type(pk) is not int or not 0 <= pk < 2**63 or backwards not in (0, 1):
         raise BadCursor
     return value, pk, bool(backwards)
 

@@ -168,7 +168,9 @@ def checked_url(url: str) -> tuple[str, str, int]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise NetError("bad_url", str(error)) from error
+        raise NetError("bad_url", "is not well formed") from error
+    if port == 0:
+        raise NetError("bad_url", "names port 0")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
         raise NetError("bad_url", "must start with https:// and name a host, without a user")
     if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
@@ -177,7 +179,7 @@ def checked_url(url: str) -> tuple[str, str, int]:
         host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
         (parts.path + parts.query).encode("ascii")
     except UnicodeError as error:
-        raise NetError("bad_url", "is not plain ASCII") from error
+        raise NetError("bad_url", "has a host or path that is not plain ASCII or too long") from error
     return parts.scheme, host, port or {"http": 80, "https": 443}[parts.scheme]
 
 

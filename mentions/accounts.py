@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from helpdesk import events, notices
 from helpdesk.models import Brand, Channel, User
 from helpdesk.net import HttpClient, NetError, checked_url
+from helpdesk.text.clean import one_line
 from helpdesk.workflow.tickets import Refused
 from mentions.models import Account, Source
 from mentions.platforms import registry
@@ -124,7 +125,10 @@ def probe(
             settings, secrets, {}, http=http, session_changed=keep, account_id=account_id
         )
         try:
-            return connector.connect(), kept
+            identity = connector.connect()
+            if not identity.external_id or max(len(identity.external_id), len(identity.namespace)) > 255:
+                raise PlatformError("undecodable", "an account without a usable id")
+            return identity, kept
         except PlatformError as error:
             raise Refused(_field_of(platform, error), error.code, problem_words(error.problem, platform.key)) from error
 
@@ -157,6 +161,7 @@ def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
     if missing:
         raise Refused("stream", "not_offered", missing)
     with transaction.atomic():
+        Brand.objects.select_for_update(no_key=True).get(pk=brand.pk)  # one new channel of a name at a time
         account = _account(brand, platform, wanted, settings, secrets, identity, session)
         name = wanted.name if stream.key == platform.streams[0].key else f"{wanted.name}: {wanted.query or stream.name}"
         source, is_new = Source.objects.get_or_create(
@@ -215,7 +220,11 @@ def _account(
         if taken:
             raise Refused("name", "taken", _("There is a channel of that name already. Choose another name."))
         channel = Channel.objects.create(
-            brand=brand, platform=platform.key, shown_as=shown_as, name=wanted.name, handle=identity.handle
+            brand=brand,
+            platform=platform.key,
+            shown_as=shown_as,
+            name=wanted.name,
+            handle=one_line(identity.handle, 255),
         )
         account = Account(brand=brand, channel=channel, platform=platform.key)
     _connected(account, settings, secrets, identity, session)
@@ -226,13 +235,17 @@ def _connected(
     account: Account, settings: dict[str, str], secrets: dict[str, str], identity: Identity, session: dict[str, Any]
 ) -> None:
     account.settings, account.secrets = settings, secrets
-    account.namespace, account.external_id, account.handle = identity.namespace, identity.external_id, identity.handle
+    account.namespace, account.external_id, account.handle = (
+        identity.namespace,
+        identity.external_id,
+        one_line(identity.handle, 255),
+    )
     account.abilities = dict(identity.abilities)
     account.sealed_session = seal(session) if session else ""
     account.session_number += 1
     account.state, account.problem = Account.State.FINE, {}
     account.save()
-    Channel.objects.filter(pk=account.channel_id).update(handle=identity.handle)
+    Channel.objects.filter(pk=account.channel_id).update(handle=account.handle)
     notices.settle(account.brand_id, _notice_key(account))
 
 

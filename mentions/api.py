@@ -7,15 +7,16 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
-from helpdesk.api.serializers import StrictSerializer
-from helpdesk.api.views import BrandFilter, ReadResource
+from helpdesk.api.filters import BrandFilter, Number, YesNo
+from helpdesk.api.serializers import LineField, StrictSerializer
+from helpdesk.api.views import ReadResource
 from helpdesk.models import Brand
 from mentions import accounts, polling, sources
 from mentions.health import health
@@ -44,6 +45,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
             "id", "brand", "platform", "channel", "name", "handle", "stream", "query", "settings", "is_active", "rhythm_seconds",
             "health", "next_poll_at", "last_fine_at", "last_heard_at", "heard_count", "budget_per_hour", "budget_used", "created_at",
         ]  # fmt: skip
+        read_only_fields = fields
 
     @extend_schema_field(HealthShape)
     def get_health(self, row: Source) -> dict[str, str]:
@@ -51,20 +53,62 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         return {"code": state.code, "words": state.words, "why": state.why}
 
 
+class Problem(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField(required=False, allow_blank=True)
+
+
+class PollCounts(serializers.Serializer[Any]):
+    claimed = serializers.BooleanField()
+    heard = serializers.IntegerField(required=False)
+    new = serializers.IntegerField(required=False)
+    edited = serializers.IntegerField(required=False)
+    deleted = serializers.IntegerField(required=False)
+    quarantined = serializers.IntegerField(required=False)
+    problem = Problem(required=False)
+
+
+class PlatformSetting(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
+    help = serializers.CharField(allow_blank=True)
+    secret = serializers.BooleanField()
+    required = serializers.BooleanField()  # type: ignore[assignment]
+    default = serializers.CharField(allow_blank=True)
+
+
+class PlatformStream(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    takes_query = serializers.BooleanField()
+
+
+class PlatformShape(serializers.Serializer[Any]):
+    key = serializers.CharField()
+    name = serializers.CharField()
+    settings = PlatformSetting(many=True)
+    streams = PlatformStream(many=True)
+
+
+@extend_schema_serializer(many=False)
+class Platforms(serializers.Serializer[Any]):
+    results = PlatformShape(many=True)
+
+
 class SourceInput(StrictSerializer):
     brand = serializers.CharField(
         max_length=50, required=False, help_text="Its slug; may be left out by who has one brand."
     )
     platform = serializers.CharField(max_length=30)
-    name = serializers.CharField(max_length=100)
+    name = LineField(max_length=100)
     settings = serializers.DictField(child=serializers.CharField(allow_blank=True, max_length=1000), default=dict)
-    stream = serializers.CharField(max_length=30, required=False, default="")
-    query = serializers.CharField(max_length=512, required=False, default="", allow_blank=True)
+    stream = serializers.CharField(max_length=30, required=False, default="", allow_blank=True)
+    query = LineField(max_length=512, required=False, default="", allow_blank=True)
     rhythm_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
 
 
 class SourceChange(StrictSerializer):
-    name = serializers.CharField(max_length=100, required=False)
+    name = LineField(max_length=100, required=False)
     is_active = serializers.BooleanField(required=False)
     rhythm_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
     budget_per_hour = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
@@ -74,7 +118,7 @@ class SourceChange(StrictSerializer):
 
 
 class SourceFilter(BrandFilter):
-    platform = filters.CharFilter(field_name="account__platform")
+    platform = filters.CharFilter(field_name="account__platform", max_length=30)
 
 
 class SourceView(ReadResource):
@@ -100,20 +144,11 @@ class SourceView(ReadResource):
         sources.change(source.pk, self.me, **self.body(SourceChange))
         return Response(self.get_serializer(self.rows().get(pk=source.pk)).data)
 
-    @extend_schema(
-        request=None,
-        responses=inline_serializer(
-            "PollCounts",
-            {
-                "claimed": serializers.BooleanField(),
-                "heard": serializers.IntegerField(),
-                "new": serializers.IntegerField(),
-            },
-        ),
-    )
+    @extend_schema(request=None, responses=PollCounts)
     @action(detail=True, methods=["post"])
     def poll(self, request: Request, pk: str) -> Response:
-        """Look now, and say what came. `claimed` is false where a worker is at it already."""
+        """Look now, and say what came. `claimed` is false where a worker is at it already, and nothing else is said."""
+        self.no_body()
         return Response(polling.poll(self.get_object().pk, forced=True))
 
 
@@ -123,18 +158,20 @@ class QuarantineSerializer(serializers.ModelSerializer[Quarantine]):
     class Meta:
         model = Quarantine
         fields = ["id", "brand", "source", "raw", "problem", "tries", "seen_at", "settled_at"]
+        read_only_fields = fields
 
 
 class QuarantineFilter(BrandFilter):
-    source = filters.NumberFilter(field_name="source_id", min_value=1, max_value=2**63 - 1)
-    open = filters.BooleanFilter(field_name="settled_at", lookup_expr="isnull")
+    source = Number(field_name="source_id")
+    open = YesNo(field_name="settled_at", lookup_expr="isnull")
 
 
 class QuarantineView(ReadResource):
     serializer_class = QuarantineSerializer
     filterset_class = QuarantineFilter
     needs = {"retry": "quarantine.retry"}
-    orderings = {"seen": "-seen_at"}
+    orderings = {"seen": "seen_at"}
+    default_ordering = "-seen"
 
     def rows(self) -> QuerySet[Quarantine]:
         return Quarantine.objects.select_related("brand")
@@ -143,6 +180,7 @@ class QuarantineView(ReadResource):
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str) -> Response:
         """Read the item again; `settled_at` is set where it is in now."""
+        self.no_body()
         row = self.get_object()
         polling.retry_quarantined(row.pk)
         return Response(self.get_serializer(self.rows().get(pk=row.pk)).data)
@@ -151,7 +189,7 @@ class QuarantineView(ReadResource):
 class PlatformView(viewsets.ViewSet):
     """What can be connected, and which settings each takes."""
 
-    @extend_schema(responses={200: serializers.ListField(child=serializers.DictField())})
+    @extend_schema(responses=Platforms)
     def list(self, request: Request) -> Response:
         return Response({"results": [_platform(key) for key in registry.offered()]})
 

@@ -202,7 +202,6 @@ def _by_hand(brand: Brand, agent: User) -> None:
     contacts.log(phone, agent, called)
     ana = contacts.Logged(
         "Called about the double charge: the bank shows both. She has written twice and wants to hear from a person.",
-        name="Ana Lindqvist",
         phone="+46 70 555 01 42",
         subject="Charged twice for Malmö",
         customer=Customer.objects.get(brand=brand, profiles__external_id="demo:ana", profiles__platform="bluesky"),

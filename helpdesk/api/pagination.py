@@ -16,14 +16,14 @@ SIZE, MOST = 25, 100
 
 
 class KeysetPagination(BasePagination):
-    """Views declare `orderings`: public name -> column, the first being the default."""
+    """Views declare `orderings`: public name -> column; `default_ordering`, else the first, where none is asked for."""
 
     orderings = {"created": "created_at"}
     page: Slice[Any]
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.request = request
-        order = _order(request, getattr(view, "orderings", self.orderings))
+        order = _order(request, getattr(view, "orderings", self.orderings), _default(view))
         try:
             self.page = page(
                 queryset, order, _size(request), request.query_params.get("cursor", ""), view.merge_brands()
@@ -46,7 +46,7 @@ class KeysetPagination(BasePagination):
         link = {"type": "string", "format": "uri", "nullable": True}
         return {
             "type": "object",
-            "required": ["results"],
+            "required": ["next", "previous", "results"],
             "properties": {"next": link, "previous": link, "results": schema},
         }
 
@@ -65,23 +65,31 @@ class KeysetPagination(BasePagination):
                 "in": "query",
                 "schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": SIZE},
             },
-            {"name": "ordering", "in": "query", "schema": {"type": "string", "enum": orders, "default": names[0]}},
+            {
+                "name": "ordering",
+                "in": "query",
+                "schema": {"type": "string", "enum": orders, "default": _default(view)},
+            },
         ]
 
 
-def _order(request: Request, orderings: dict[str, str]) -> Order:
-    raw = request.query_params.get("ordering") or next(iter(orderings))
+def _default(view: Any) -> str:
+    orderings = getattr(view, "orderings", KeysetPagination.orderings)
+    return str(getattr(view, "default_ordering", next(iter(orderings))))
+
+
+def _order(request: Request, orderings: dict[str, str], default: str) -> Order:
+    raw = request.query_params.get("ordering") or default
     name = raw.removeprefix("-")
     if name not in orderings:
         raise ValidationError(
             {"ordering": f"Choose one of: {', '.join(orderings)}, with - in front for the other way round."}
         )
-    column = orderings[name]
-    return Order(column.removeprefix("-"), raw.startswith("-") != column.startswith("-"))
+    return Order(orderings[name], descending=raw.startswith("-"))
 
 
 def _size(request: Request) -> int:
     raw = request.query_params.get("limit", str(SIZE))
-    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:6]) <= MOST:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > len(str(MOST)) or not 1 <= int(raw) <= MOST:
         raise ValidationError({"limit": f"A whole number from 1 to {MOST}."})
     return int(raw)

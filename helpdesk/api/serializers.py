@@ -14,6 +14,7 @@ from helpdesk import notices
 from helpdesk.models import (
     Brand,
     Channel,
+    CloseReason,
     Customer,
     Delivery,
     DeliveryPart,
@@ -24,6 +25,7 @@ from helpdesk.models import (
     Profile,
     Ticket,
 )
+from helpdesk.text.clean import one_line
 from helpdesk.text.triage import Intent, Sentiment, Urgency
 from helpdesk.workflow.tickets import CLOSE_BY_HAND
 
@@ -37,11 +39,33 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, Mapping):
             unknown = sorted(str(name) for name in data if name not in self.fields)
             if unknown:
-                known = ", ".join(self.fields)
+                known = ", ".join(self.fields) or "none"
                 raise serializers.ValidationError(
-                    dict.fromkeys(unknown, f"There is no such field. There are: {known}."), code="unknown"
+                    dict.fromkeys(unknown[:20], f"There is no such field. There are: {known}."), code="unknown"
                 )
+            data = {name: value for name, value in data.items() if value is not None or self._minds_null(name)}
         return super().to_internal_value(data)
+
+    def _minds_null(self, name: str) -> bool:
+        """Whether null is more than "not given" for this field."""
+        return self.fields[name].required or self.fields[name].allow_null
+
+
+class LineField(serializers.CharField):
+    """A name or subject: text, cleaned, on one line."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return one_line(super().to_internal_value(data), self.max_length or 1000)
+
+
+class OneOf(serializers.ChoiceField):
+    """A choice; a wrong one is answered with those there are."""
+
+    def __init__(self, choices: Any, **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        self.error_messages["invalid_choice"] = f"Choose one of: {', '.join(str(key) for key in self.choices)}."
 
 
 class BrandSerializer(serializers.ModelSerializer[Brand]):
@@ -58,7 +82,7 @@ class BrandSerializer(serializers.ModelSerializer[Brand]):
             "reopen_hours",
             "created_at",
         ]
-        read_only_fields = ["id", "slug", "created_at"]
+        read_only_fields = fields
 
 
 class ChannelSerializer(serializers.ModelSerializer[Channel]):
@@ -67,22 +91,25 @@ class ChannelSerializer(serializers.ModelSerializer[Channel]):
     class Meta:
         model = Channel
         fields = ["id", "brand", "platform", "shown_as", "name", "handle", "is_active"]
+        read_only_fields = fields
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
-    id = serializers.IntegerField(source="user_id")
+    id = serializers.IntegerField(source="user_id", read_only=True)
     brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
-    name = serializers.CharField(source="user.name")
+    name = serializers.CharField(source="user.name", read_only=True)
 
     class Meta:
         model = Membership
         fields = ["id", "brand", "name", "role"]
+        read_only_fields = fields
 
 
 class ProfileSerializer(serializers.ModelSerializer[Profile]):
     class Meta:
         model = Profile
         fields = ["id", "platform", "external_id", "handle", "name", "url", "reach"]
+        read_only_fields = fields
 
 
 class CustomerSerializer(serializers.ModelSerializer[Customer]):
@@ -92,7 +119,7 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
     class Meta:
         model = Customer
         fields = ["id", "brand", "name", "language", "place", "about", "profiles", "created_at"]
-        read_only_fields = ["id", "created_at"]
+        read_only_fields = fields
 
 
 class SomebodySerializer(serializers.Serializer[Any]):
@@ -104,7 +131,8 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
     channel = SomebodySerializer(read_only=True)
     customer = SomebodySerializer(read_only=True)
-    assignee = SomebodySerializer(read_only=True)
+    assignee = SomebodySerializer(read_only=True, allow_null=True)
+    close_reason = serializers.ChoiceField(choices=[("", "Not closed"), *CloseReason.choices], read_only=True)
     next_due_at = serializers.DateTimeField(source="due_at", read_only=True, allow_null=True)
 
     class Meta:
@@ -119,8 +147,8 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
     brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
-    author = SomebodySerializer(read_only=True)
-    profile = ProfileSerializer(read_only=True)
+    author = SomebodySerializer(read_only=True, allow_null=True)
+    profile = ProfileSerializer(read_only=True, allow_null=True)
     corrected = serializers.SerializerMethodField()
 
     class Meta:
@@ -142,6 +170,7 @@ class PartSerializer(serializers.ModelSerializer[DeliveryPart]):
     class Meta:
         model = DeliveryPart
         fields = ["position", "state", "external_id", "url", "attempts", "send_after", "sent_at", "problem"]
+        read_only_fields = fields
 
     def get_problem(self, row: DeliveryPart) -> str:
         return str(row.problem.get("code", ""))
@@ -168,6 +197,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "parts",
             "created_at",
         ]
+        read_only_fields = fields
 
 
 class NoticeSerializer(serializers.ModelSerializer[Notice]):
@@ -178,6 +208,7 @@ class NoticeSerializer(serializers.ModelSerializer[Notice]):
     class Meta:
         model = Notice
         fields = ["id", "brand", "code", "text", "params", "least_role", "link", "is_read", "created_at", "settled_at"]
+        read_only_fields = fields
 
     def get_text(self, row: Notice) -> str:
         return notices.wording(row)
@@ -195,7 +226,7 @@ class TextInput(StrictSerializer):
 
 
 class ReplyInput(TextInput):
-    visibility = serializers.ChoiceField(choices=["public", "private"])
+    visibility = OneOf(choices=["public", "private"])
 
 
 class AssignInput(StrictSerializer):
@@ -205,18 +236,18 @@ class AssignInput(StrictSerializer):
 
 
 class CloseInput(StrictSerializer):
-    reason = serializers.ChoiceField(choices=list(CLOSE_BY_HAND))
+    reason = OneOf(choices=list(CLOSE_BY_HAND))
 
 
 class TicketChange(StrictSerializer):
-    priority = serializers.ChoiceField(choices=Priority.choices, required=False)
-    subject = serializers.CharField(max_length=200, allow_blank=True, required=False)
+    priority = OneOf(choices=Priority.choices, required=False)
+    subject = LineField(max_length=200, allow_blank=True, required=False)
 
 
 class TriageInput(StrictSerializer):
-    intent = serializers.ChoiceField(choices=Intent.choices, required=False)
-    sentiment = serializers.ChoiceField(choices=Sentiment.choices, required=False)
-    urgency = serializers.ChoiceField(choices=Urgency.choices, required=False)
+    intent = OneOf(choices=Intent.choices, required=False)
+    sentiment = OneOf(choices=Sentiment.choices, required=False)
+    urgency = OneOf(choices=Urgency.choices, required=False)
     language = serializers.RegexField(
         r"^[a-z]{2,3}$", required=False, error_messages={"invalid": "An ISO 639 code such as en or sv."}
     )
@@ -230,36 +261,34 @@ class TriageInput(StrictSerializer):
 
 
 class DecisionInput(StrictSerializer):
-    decision = serializers.ChoiceField(choices=["sent", "again", "cancel"])
+    decision = OneOf(choices=["sent", "again", "cancel"])
 
 
 class ContactInput(StrictSerializer):
-    brand = serializers.CharField(
-        max_length=50, required=False, help_text="Its slug; may be left out by who has one brand."
-    )
-    channel = serializers.CharField(
+    brand = LineField(max_length=50, required=False, help_text="Its slug; may be left out by who has one brand.")
+    channel = LineField(
         max_length=100, default="Phone", help_text="Name of a channel kept by hand: Phone, Shop floor, Letter."
     )
     text = serializers.CharField(max_length=20_000)
-    subject = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+    subject = LineField(max_length=200, required=False, allow_blank=True, default="")
     customer = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="A known customer's id."
+        required=False, min_value=1, max_value=2**63 - 1, help_text="A known customer's id; then `name` is left out."
     )
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
-    phone = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
-    email = serializers.EmailField(required=False, allow_blank=True, default="")
+    name = LineField(max_length=200, required=False, allow_blank=True, default="")
+    phone = LineField(max_length=40, required=False, allow_blank=True, default="")
+    email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
     said_at = serializers.DateTimeField(required=False)
 
 
 class CustomerChange(StrictSerializer):
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    name = LineField(max_length=200, required=False, allow_blank=True)
     language = serializers.RegexField(r"^([a-z]{2,3})?$", required=False, allow_blank=True)
-    place = serializers.CharField(max_length=100, required=False, allow_blank=True)
+    place = LineField(max_length=100, required=False, allow_blank=True)
     about = serializers.CharField(max_length=5000, required=False, allow_blank=True)
 
 
 class BrandChange(StrictSerializer):
-    name = serializers.CharField(max_length=100, required=False)
+    name = LineField(max_length=100, required=False)
     time_zone = serializers.CharField(max_length=64, required=False)
     first_response_hours = serializers.DecimalField(
         max_digits=7, decimal_places=2, required=False, min_value=LEAST, max_value=MOST

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
-import django_filters as filters
-from django import forms
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
@@ -19,6 +16,15 @@ from rest_framework.response import Response
 
 from helpdesk import contacts, notices
 from helpdesk.api import serializers as shapes
+from helpdesk.api.filters import (
+    BrandFilter,
+    CustomerFilter,
+    DeliveryFilter,
+    MessageFilter,
+    NoticeFilter,
+    TicketFilter,
+    refused,
+)
 from helpdesk.api.idempotency import idempotent
 from helpdesk.api.permissions import demand, needed
 from helpdesk.models import (
@@ -34,13 +40,11 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import role_of
-from helpdesk.states import PartState, TicketState
-from helpdesk.text.triage import Intent, Sentiment, Urgency
-from helpdesk.workflow import replies, tickets
+from helpdesk.workflow import brands, replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from helpdesk.workflow.tickets import Refused
 
-NOT_FILTERS = {"cursor", "limit", "ordering", "format"}
+NOT_FILTERS = {"cursor", "limit", "ordering"}
 KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key again gets the first answer."
 )
@@ -76,7 +80,10 @@ class Resource(viewsets.GenericViewSet[Any]):
         if self.action == "list":
             kind = getattr(self, "filterset_class", None)
             known = set(kind.base_filters) if kind else set()
-            unknown = sorted(set(self.request.query_params) - known - NOT_FILTERS)
+            given = self.request.query_params
+            if twice := [name for name in given if len(given.getlist(name)) > 1]:
+                raise refused(twice[0], _("Give this once; several values are separated by commas."))
+            unknown = sorted(set(given) - known - NOT_FILTERS)
             if unknown:
                 raise ValidationError(
                     {
@@ -91,6 +98,10 @@ class Resource(viewsets.GenericViewSet[Any]):
         form = kind(data=self.request.data)
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
+
+    def no_body(self) -> None:
+        """For a verb that takes none: what is given all the same is named."""
+        self.body(shapes.StrictSerializer)
 
     def still_allowed(self, request: Request, record: IdempotencyRecord) -> None:
         """Before a kept answer is given again: 404 or 403 for who may no longer see or do this."""
@@ -108,37 +119,16 @@ class Resource(viewsets.GenericViewSet[Any]):
         mine = Brand.objects.visible_to(self.me)
         found = list(mine.filter(slug=slug)[:1] if slug else mine[:2])
         if len(found) != 1:
-            text = _("There is no brand of that name for you.") if slug else _("Say which brand.")
-            raise Refused("brand", "unknown" if slug else "required", text)
+            if slug:
+                raise Refused("brand", "unknown", _("There is no brand of that name for you."))
+            text = _("Say which brand.") if found else _("You work for no brand yet. An owner can add you to one.")
+            raise Refused("brand", "required", text)
         demand(self.request, needs, found[0].pk)
         return found[0]
 
 
 class ReadResource(mixins.ListModelMixin, mixins.RetrieveModelMixin, Resource):
     pass
-
-
-class Words(filters.BaseInFilter, filters.ChoiceFilter):
-    """One or several of the choices, separated by commas."""
-
-
-class TimeField(filters.IsoDateTimeFilter.field_class):
-    """A time in UTC; one that lies outside the calendar there is an error, not a crash."""
-
-    def clean(self, value: Any) -> Any:
-        try:
-            found = super().clean(value)
-            return found.astimezone(dt.UTC) if found else found
-        except OverflowError as error:
-            raise forms.ValidationError(_("This time lies outside the calendar.")) from error
-
-
-class TimeFilter(filters.IsoDateTimeFilter):
-    field_class = TimeField
-
-
-class BrandFilter(filters.FilterSet):
-    brand = filters.CharFilter(field_name="brand__slug")
 
 
 class BrandView(ReadResource):
@@ -153,18 +143,7 @@ class BrandView(ReadResource):
 
     @extend_schema(request=shapes.BrandChange)
     def partial_update(self, request: Request, pk: str) -> Response:
-        brand = self.get_object()
-        values = self.body(shapes.BrandChange)
-        for name, value in values.items():
-            setattr(brand, name, value)
-        try:
-            brand.full_clean(exclude=["slug"])
-        except Exception as error:
-            if not hasattr(error, "message_dict"):
-                raise
-            raise ValidationError(error.message_dict) from error
-        if values:
-            brand.save(update_fields=list(values))
+        brand = brands.change(self.get_object().pk, self.me, **self.body(shapes.BrandChange))
         return Response(self.get_serializer(brand).data)
 
 
@@ -186,16 +165,11 @@ class MemberView(mixins.ListModelMixin, Resource):
         return Membership.objects.select_related("brand", "user")
 
 
-class CustomerFilter(BrandFilter):
-    name = filters.CharFilter(lookup_expr="istartswith")
-    handle = filters.CharFilter(field_name="profiles__handle", lookup_expr="iexact", distinct=True)
-
-
 class CustomerView(ReadResource):
     serializer_class = shapes.CustomerSerializer
     filterset_class = CustomerFilter
     needs = {"partial_update": "customer.edit"}
-    orderings = {"created": "-created_at"}
+    default_ordering = "-created"
 
     def rows(self) -> QuerySet[Customer]:
         return Customer.objects.select_related("brand").prefetch_related("profiles")
@@ -205,33 +179,6 @@ class CustomerView(ReadResource):
         customer = self.get_object()
         tickets.change_customer(customer.pk, self.me, **self.body(shapes.CustomerChange))
         return Response(self.get_serializer(self.get_object()).data)
-
-
-class TicketFilter(BrandFilter):
-    state = Words(choices=TicketState.choices)
-    platform = filters.CharFilter()
-    assignee = filters.CharFilter(method="of_assignee", help_text="A member's id, `me` or `none`.")
-    intent = Words(choices=Intent.choices)
-    sentiment = Words(choices=Sentiment.choices)
-    urgency = Words(choices=Urgency.choices)
-    priority = filters.NumberFilter(min_value=1, max_value=4)
-    number = filters.NumberFilter(min_value=1, max_value=2**31 - 1)
-    customer = filters.NumberFilter(field_name="customer_id", min_value=1, max_value=2**63 - 1)
-    channel = filters.NumberFilter(field_name="channel_id", min_value=1, max_value=2**63 - 1)
-    created_after = TimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = TimeFilter(field_name="created_at", lookup_expr="lt")
-    heard_after = TimeFilter(field_name="last_inbound_at", lookup_expr="gte")
-    heard_before = TimeFilter(field_name="last_inbound_at", lookup_expr="lt")
-    due_before = TimeFilter(field_name="next_due_at", lookup_expr="lt")
-
-    def of_assignee(self, rows: QuerySet[Ticket], name: str, value: str) -> QuerySet[Ticket]:
-        if value == "none":
-            return rows.filter(assignee=None)
-        if value == "me":
-            return rows.filter(assignee=self.request.user.pk)
-        if value.isascii() and value.isdigit() and len(value) < 19:
-            return rows.filter(assignee=int(value))
-        raise ValidationError({"assignee": "A member's id, `me` or `none`."})
 
 
 class TicketView(ReadResource):
@@ -289,6 +236,7 @@ class TicketView(ReadResource):
     @idempotent
     def acknowledge(self, request: Request, pk: str) -> Response:
         """Like the customer's latest public message. It answers nothing."""
+        self.no_body()
         return _delivery(replies.acknowledge(self.get_object().pk, self.me))
 
     @extend_schema(request=shapes.TextInput, responses={201: shapes.MessageSerializer}, parameters=[KEY])
@@ -326,6 +274,7 @@ class TicketView(ReadResource):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, pk: str) -> Response:
+        self.no_body()
         return self._ticket(tickets.resolve(self.get_object().pk, self.me).pk)
 
     @extend_schema(request=shapes.CloseInput)
@@ -337,6 +286,7 @@ class TicketView(ReadResource):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def reopen(self, request: Request, pk: str) -> Response:
+        self.no_body()
         return self._ticket(tickets.reopen(self.get_object().pk, self.me).pk)
 
     def _ticket(self, ticket_id: int, status: int = 200) -> Response:
@@ -367,11 +317,6 @@ def _customer_of(brand: Brand, customer_id: int | None) -> Customer | None:
     return customer
 
 
-class MessageFilter(BrandFilter):
-    ticket = filters.NumberFilter(field_name="ticket_id", min_value=1, max_value=2**63 - 1)
-    kind = filters.CharFilter()
-
-
 class MessageView(ReadResource):
     serializer_class = shapes.MessageSerializer
     filterset_class = MessageFilter
@@ -391,16 +336,11 @@ class MessageView(ReadResource):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-class DeliveryFilter(BrandFilter):
-    ticket = filters.NumberFilter(field_name="ticket_id", min_value=1, max_value=2**63 - 1)
-    state = Words(choices=PartState.choices)
-
-
 class DeliveryView(ReadResource):
     serializer_class = shapes.DeliverySerializer
     filterset_class = DeliveryFilter
     needs = {"decide": "delivery.decide", "cancel": "ticket.reply"}
-    orderings = {"created": "-created_at"}
+    default_ordering = "-created"
 
     def rows(self) -> QuerySet[Delivery]:
         return Delivery.objects.select_related("brand").prefetch_related("parts")
@@ -416,12 +356,9 @@ class DeliveryView(ReadResource):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
+        self.no_body()
         replies.cancel(self.get_object().pk, self.me)
         return Response(self.get_serializer(self.get_object()).data)
-
-
-class NoticeFilter(BrandFilter):
-    open = filters.BooleanFilter(field_name="settled_at", lookup_expr="isnull")
 
 
 class NoticeView(ReadResource):
@@ -430,7 +367,7 @@ class NoticeView(ReadResource):
     serializer_class = shapes.NoticeSerializer
     filterset_class = NoticeFilter
     needs = {"read": "notice.read"}
-    orderings = {"created": "-created_at"}
+    default_ordering = "-created"
 
     def rows(self) -> QuerySet[Notice]:
         return Notice.objects.all()
@@ -444,6 +381,7 @@ class NoticeView(ReadResource):
     @extend_schema(request=None)
     @action(detail=True, methods=["post"])
     def read(self, request: Request, pk: str) -> Response:
+        self.no_body()
         notice = self.get_object()
         notice.readers.add(self.me)
         return Response(self.get_serializer(self.get_object()).data)

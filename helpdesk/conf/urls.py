@@ -30,5 +30,6 @@ urlpatterns = [
     path("account/closed/", RedirectView.as_view(pattern_name="account_login"), name="account_signup"),
     path("account/closed/", RedirectView.as_view(pattern_name="account_login"), name="account_inactive"),
 ]
+handler400 = "helpdesk.api.problems.bad_request"
 handler404 = "helpdesk.api.problems.not_found"
 handler500 = "helpdesk.api.problems.server_error"

@@ -71,7 +71,10 @@ def ago(at: dt.datetime | None) -> SafeString | str:
     """A time as people say it, the exact one on hover."""
     if at is None:
         return ""
-    local = timezone.localtime(at)
+    try:
+        local = timezone.localtime(at)
+    except OverflowError:  # at the calendar's edge
+        local = at
     past = timezone.now() - at
     if past < dt.timedelta(minutes=1):
         said = _("just now")

@@ -101,6 +101,10 @@ def test_tids_sort_by_time_and_differ() -> None:
     assert made[0][:8] <= made[-1][:8]
 
 
+def no_one(handle: str) -> str | None:
+    return None
+
+
 # --- facets at their edges -------------------------------------------------------------------------------------
 
 
@@ -114,9 +118,9 @@ def test_tids_sort_by_time_and_differ() -> None:
     ],
 )
 def test_a_link_keeps_the_brackets_it_opened(said: str, link: str) -> None:
-    assert [facet["features"][0]["uri"] for facet in text.facets(said, {}.get)] == [link]
+    assert [facet["features"][0]["uri"] for facet in text.facets(said, no_one)] == [link]
 
 
 def test_a_tag_longer_than_64_is_none() -> None:
-    assert text.facets("#" + "a" * 65, {}.get) == []
-    assert text.facets("#" + "a" * 64, {}.get)[0]["features"][0]["tag"] == "a" * 64
+    assert text.facets("#" + "a" * 65, no_one) == []
+    assert text.facets("#" + "a" * 64, no_one)[0]["features"][0]["tag"] == "a" * 64
