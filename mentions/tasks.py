@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from helpdesk.models import Brand, Event, IdempotencyRecord
@@ -82,8 +83,12 @@ def deliver(delivery_id: int) -> None:
 
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
 def tidy() -> None:
-    """Let expire what expires: payloads, events, kept answers."""
+    """Let expire what expires: payloads, events, kept answers, settled quarantine; keep the planner informed."""
     now = timezone.now()
+    if connection.vendor == "sqlite":  # PostgreSQL has its autovacuum for this
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA analysis_limit=1000")
+            cursor.execute("PRAGMA optimize")
     Payload.objects.filter(expires_at__lt=now).delete()
     Quarantine.objects.filter(settled_at__lt=now - dt.timedelta(days=30)).delete()
     IdempotencyRecord.objects.filter(created_at__lt=now - dt.timedelta(days=2)).delete()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import time
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from helpdesk.models import Message, Notice
 from mentions.models import Account, Mention, Quarantine, Source
@@ -35,7 +38,10 @@ def test_01_a_child_killed_in_the_middle_of_a_page(stage: Stage, workers: Backgr
 
 
 def test_02_a_whole_worker_killed_in_the_middle_of_a_pass(stage: Stage, workers: Background) -> None:
-    for number in range(150):
+    with time_machine.travel(timezone.now() - dt.timedelta(hours=2)):  # older than the overlap of two looks
+        for number in range(60):
+            stage.mention(f"number {number}")
+    for number in range(60, 150):
         stage.mention(f"number {number}")
     stage.heard(150)
     cursor = dict(Source.objects.get().cursor)
