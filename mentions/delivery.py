@@ -16,7 +16,7 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from helpdesk.models import Delivery, DeliveryPart
@@ -53,8 +53,12 @@ def due_deliveries(now: dt.datetime, most: int = 100) -> list[int]:
     """Deliveries with a part to send now, or one whose worker died."""
     due = Q(state=PartState.QUEUED, send_after__lte=now) | Q(state=PartState.SENDING, lease_until__lt=now)
     moving = (PartState.QUEUED, PartState.SENDING)  # where a part failed or is unknown, those after it wait
+    before = DeliveryPart.objects.filter(delivery=OuterRef("delivery"), position__lt=OuterRef("position"))
     rows = DeliveryPart.objects.filter(
-        due, delivery__state__in=moving, delivery__channel__account__state=Account.State.FINE
+        due,
+        ~Exists(before.exclude(state=PartState.SENT)),  # its turn has come
+        delivery__state__in=moving,
+        delivery__channel__account__state=Account.State.FINE,
     )
     return list(dict.fromkeys(rows.order_by("send_after", "id").values_list("delivery_id", flat=True)[:most]))
 

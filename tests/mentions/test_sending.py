@@ -267,3 +267,10 @@ def test_our_own_post_made_elsewhere_is_an_answer(heard: Heard) -> None:
     ticket = heard.ticket
     assert (ticket.state, ticket.due_at) == ("waiting", None)
     assert ticket.answered_at is not None
+
+
+def test_a_delivery_that_waits_is_not_due_for_the_sake_of_its_next_part(heard: Heard) -> None:
+    sent = heard.reply(LONG)
+    assert delivery.due_deliveries(timezone.now()) == [sent.pk]
+    DeliveryPart.objects.filter(delivery=sent, position=0).update(send_after=timezone.now() + minutes(5))
+    assert delivery.due_deliveries(timezone.now()) == []
