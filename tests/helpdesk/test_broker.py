@@ -2,55 +2,53 @@
 
 from __future__ import annotations
 
-import threading
+import multiprocessing
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
-import pytest
 from kombu import Connection
 
 from helpdesk.conf.broker import Channel, _once_whole
 
+TRANSPORT = "helpdesk.conf.broker:Transport"
+WRITERS, EACH = 3, 150
 
-@pytest.fixture
-def connection(tmp_path: Path) -> Any:
+
+def connected(folder: Path) -> Connection:
     options = {
-        "data_folder_in": str(tmp_path / "queue"),
-        "data_folder_out": str(tmp_path / "queue"),
-        "control_folder": str(tmp_path / "control"),
+        "data_folder_in": str(folder / "queue"),
+        "data_folder_out": str(folder / "queue"),
+        "control_folder": str(folder / "control"),
     }
+    return Connection("filesystem://localhost", transport=TRANSPORT, transport_options=options)
+
+
+def write(folder: Path, number: int) -> None:
+    with connected(folder) as connection, connection.SimpleQueue("deliver") as queue:
+        for item in range(EACH):
+            queue.put({"writer": number, "item": item, "pad": "x" * 2000})
+
+
+def test_many_writing_processes_and_a_reader_lose_nothing(tmp_path: Path) -> None:
     (tmp_path / "queue").mkdir()
-    with Connection(
-        "filesystem://localhost", transport="helpdesk.conf.broker:Transport", transport_options=options
-    ) as c:
-        yield c
-
-
-def test_many_writers_and_a_reader_lose_nothing(connection: Any) -> None:
-    writers, each = 4, 100
-
-    def write(number: int) -> None:
-        with connection.clone().SimpleQueue("deliver") as queue:
-            for item in range(each):
-                queue.put({"writer": number, "item": item, "pad": "x" * 2000})
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(writers)]
-    for thread in threads:
-        thread.start()
+    fresh = multiprocessing.get_context("spawn")
+    writers = [fresh.Process(target=write, args=(tmp_path, number)) for number in range(WRITERS)]
     found: set[tuple[int, int]] = set()
-    with connection.SimpleQueue("deliver") as queue:
+    with connected(tmp_path) as connection, connection.SimpleQueue("deliver") as queue:
         assert isinstance(queue.channel, Channel)
-        while len(found) < writers * each:
+        for writer in writers:
+            writer.start()
+        while len(found) < WRITERS * EACH:
             try:
-                message = queue.get(timeout=10)
+                message = queue.get(timeout=30)
             except Empty:
                 break
             found.add((message.payload["writer"], message.payload["item"]))
             message.ack()
-    for thread in threads:
-        thread.join()
-    assert len(found) == writers * each
+    for writer in writers:
+        writer.join()
+    assert len(found) == WRITERS * EACH
 
 
 def test_a_table_half_written_is_read_again() -> None:

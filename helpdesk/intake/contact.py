@@ -1,0 +1,45 @@
+"""What goes in: a person as their platform names them, and one thing they said."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+from helpdesk.models import Customer, Visibility
+from helpdesk.text.clean import Cleaned
+from helpdesk.text.triage import Triage
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who said it, as the platform names them. `external_id` never changes there; handles do."""
+
+    platform: str
+    namespace: str
+    external_id: str
+    handle: str = ""
+    name: str = ""
+    url: str = ""
+    reach: int | None = None
+    verified_address: str = ""
+    customer: Customer | None = None  # already known: an agent picked them
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One thing said, ready to become a message. `key` and `parent_key` name items to each other."""
+
+    person: Person
+    thread_kind: str
+    thread_key: str
+    text: Cleaned
+    said_at: dt.datetime
+    heard_at: dt.datetime
+    key: str = ""
+    parent_key: str = ""
+    opened_by_author: bool = False
+    visibility: str = Visibility.PUBLIC
+    ours: bool = False
+    url: str = ""
+    subject: str = ""
+    triage: Triage = field(default_factory=Triage)

@@ -1,0 +1,178 @@
+"""Which ticket something said belongs to: DESIGN.md's rules on threads and tickets, in `Desk.ticket_for`."""
+
+from __future__ import annotations
+
+from helpdesk.intake.contact import Contact
+from helpdesk.intake.rows import Rows
+from helpdesk.models import (
+    CloseReason,
+    Customer,
+    Message,
+    MessageKind,
+    Participant,
+    Profile,
+    Thread,
+    Ticket,
+    TicketLink,
+)
+from helpdesk.states import TICKET, TicketState
+from helpdesk.workflow import deadlines
+
+PRIORITY_BY_URGENCY = {"low": 1, "normal": 2, "high": 3, "critical": 4}
+
+
+class Desk(Rows):
+    """Decides in memory, contact by contact, on the rows that were loaded."""
+
+    def take(self, contact: Contact) -> Message | None:
+        thread = self.threads[contact.thread_kind, contact.thread_key]
+        ticket = self._ticket_of_ours(contact, thread) if contact.ours else self.ticket_for(contact, thread)
+        if ticket is None:
+            return None
+        message = self._message(contact, ticket, thread)
+        self.new["Message"].append(message)
+        self.added.setdefault(id(ticket), (ticket, []))[1].append(message)
+        if contact.key:
+            self.by_key[contact.key] = message
+        if contact.ours:
+            self.answers.append((ticket, contact.said_at))
+            self.events.append(("message.own_post", ticket, message))
+        else:
+            self._heard_on(ticket, contact)
+            self.events.append(("message.heard", ticket, message))
+        return message
+
+    def ticket_for(self, contact: Contact, thread: Thread) -> Ticket:
+        """The ticket this contact belongs to: the current one, the open one, or a new one linked to the last."""
+        profile = self._profile(contact)
+        customer = profile.customer
+        seat = self.participants[thread].get(profile) or next(
+            (other for known, other in self.participants[thread].items() if known.customer_id == customer.pk), None
+        )
+        if seat is None and thread.opened_by_id not in (None, customer.pk):
+            host = next(
+                (
+                    other
+                    for known, other in self.participants[thread].items()
+                    if known.customer_id == thread.opened_by_id
+                ),
+                None,
+            )
+            if host is not None and (host.ticket.is_open or self._in_window(host.ticket, contact)):
+                seat = host
+        ticket = self._current(seat.ticket, contact) if seat else self._joined(customer, contact)
+        before = seat.ticket if seat else self.latest.get(customer)
+        if ticket is None:
+            ticket = self._open(contact, customer, before)
+        self._sit(thread, profile, ticket)
+        return ticket
+
+    def _current(self, ticket: Ticket, contact: Contact) -> Ticket | None:
+        """The thread's own ticket: as it is, reopened within the window, or None where it is over."""
+        if ticket.is_open or ticket.close_reason == CloseReason.SPAM:
+            return ticket
+        if self._in_window(ticket, contact):
+            self._reopen(ticket)
+            return ticket
+        return None
+
+    def _joined(self, customer: Customer, contact: Contact) -> Ticket | None:
+        """A new thread: the customer's open ticket in this channel, where they were heard within the window."""
+        ticket = self.latest.get(customer)
+        if ticket is not None and ticket.is_open and contact.said_at - ticket.last_inbound_at <= self.window:
+            return ticket
+        return None
+
+    def _in_window(self, ticket: Ticket, contact: Contact) -> bool:
+        ended = ticket.resolved_at or ticket.last_inbound_at
+        return contact.said_at - ended <= self.window
+
+    def _reopen(self, ticket: Ticket) -> None:
+        ticket.state = TICKET.step(ticket.state, TicketState.OPEN)
+        ticket.close_reason, ticket.resolved_at = "", None
+        self._change(ticket)
+        self.events.append(("ticket.reopened", ticket, None))
+
+    def _open(self, contact: Contact, customer: Customer, before: Ticket | None) -> Ticket:
+        ticket = Ticket(
+            brand=self.brand,
+            number=self.counter.next_ticket + len(self.new["Ticket"]),
+            customer=customer,
+            channel=self.channel,
+            subject=contact.subject,
+            priority=PRIORITY_BY_URGENCY.get(contact.triage.urgency, 2),
+            created_at=contact.heard_at,
+            last_inbound_at=contact.said_at,
+        )
+        self.new["Ticket"].append(ticket)
+        self.latest[customer] = ticket
+        if before is not None:
+            self.new["TicketLink"].append(
+                TicketLink(brand=self.brand, earlier=before, later=ticket, kind=TicketLink.Kind.FOLLOWS)
+            )
+        self.events.append(("ticket.created", ticket, None))
+        return ticket
+
+    def _sit(self, thread: Thread, profile: Profile, ticket: Ticket) -> None:
+        seat = self.participants[thread].get(profile)
+        if seat is None:
+            seat = Participant(brand=self.brand, thread=thread, profile=profile, ticket=ticket)
+            self.participants[thread][profile] = seat
+            self.new["Participant"].append(seat)
+        elif seat.ticket is not ticket:
+            seat.ticket = ticket
+            if seat.pk:
+                self.changed["Participant"].append(seat)
+
+    def _ticket_of_ours(self, contact: Contact, thread: Thread) -> Ticket | None:
+        """Where our own post made elsewhere belongs: with what it answers, else with the thread's customer."""
+        parent = self.by_key.get(contact.parent_key)
+        if parent is not None:
+            if parent._state.adding:
+                return parent.ticket
+            known = (ticket for ticket, _ in self.added.values() if ticket.pk == parent.ticket_id)
+            return next(known, None) or Ticket.objects.select_for_update(of=("self",)).select_related("channel").get(
+                pk=parent.ticket_id
+            )
+        seats = list(self.participants[thread].values())
+        return seats[-1].ticket if len({id(seat.ticket) for seat in seats}) == 1 else None
+
+    def _message(self, contact: Contact, ticket: Ticket, thread: Thread) -> Message:
+        found = contact.triage
+        message = Message(
+            brand=self.brand,
+            ticket=ticket,
+            thread=thread,
+            kind=MessageKind.REPLY if contact.ours else MessageKind.INBOUND,
+            visibility=contact.visibility,
+            profile=self._profile(contact),
+            parent=self.by_key.get(contact.parent_key),
+            text=contact.text.text,
+            is_cut=contact.text.is_cut,
+            url=contact.url,
+            said_at=contact.said_at,
+            heard_at=contact.heard_at,
+            created_at=contact.heard_at,
+            sent_at=contact.said_at if contact.ours else None,
+        )
+        if not contact.ours:
+            message.language, message.intent, message.sentiment = found.language, found.intent, found.sentiment
+            message.urgency, message.reach, message.reasons = found.urgency, found.reach, list(found.reasons)
+        return message
+
+    def _heard_on(self, ticket: Ticket, contact: Contact) -> None:
+        """The customer has the word: the ticket is open again, and an answer is due."""
+        if ticket.close_reason == CloseReason.SPAM:
+            return
+        if ticket.state == TicketState.WAITING:
+            ticket.state = TICKET.step(ticket.state, TicketState.OPEN)
+            self._change(ticket)
+        ticket.last_inbound_at = max(ticket.last_inbound_at, contact.said_at)
+        runs = ticket.pk in self.running if ticket.pk else any(d.ticket is ticket for d in self.new["Deadline"])
+        if runs:
+            return
+        begin = deadlines.start_of(contact.said_at, contact.heard_at)
+        make = deadlines.next_response if ticket.answered_at else deadlines.first_response
+        self.new["Deadline"].append(make(self.brand, ticket, begin))
+        if ticket.pk:
+            self.running.add(ticket.pk)

@@ -1,0 +1,227 @@
+"""The rows one page of contacts touches: loaded in sets before anything is decided, written in sets after."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import F
+
+from helpdesk import events, summary
+from helpdesk.intake.contact import Contact, Person
+from helpdesk.models import (
+    FAR,
+    BrandCounter,
+    Channel,
+    Customer,
+    Deadline,
+    Event,
+    Message,
+    Participant,
+    Profile,
+    Thread,
+    Ticket,
+    TicketLink,
+    update_each,
+)
+from helpdesk.workflow import tickets
+
+
+class Rows:
+    """What one page of contacts touches. `new` and `changed` hold rows by model; Desk decides what goes in there."""
+
+    def __init__(self, channel: Channel, counter: BrandCounter, messages: dict[str, Message]) -> None:
+        self.channel, self.brand, self.counter, self.by_key = channel, channel.brand, counter, messages
+        self.window = dt.timedelta(hours=float(self.brand.reopen_hours))
+        self.profiles: dict[tuple[str, str], Profile] = {}
+        self.by_address: dict[str, Customer] = {}
+        self.threads: dict[tuple[str, str], Thread] = {}
+        self.participants: dict[Thread, dict[Profile, Participant]] = defaultdict(dict)
+        self.latest: dict[Customer, Ticket] = {}
+        self.running: set[int] = set()
+        self.added: dict[int, tuple[Ticket, list[Message]]] = {}  # by id(): unsaved rows have no hash
+        self.new: dict[str, list] = defaultdict(list)  # type: ignore[type-arg]
+        self.changed: dict[str, list] = defaultdict(list)  # type: ignore[type-arg]
+        self.events: list[tuple[str, Ticket, Message | None]] = []
+        self.answers: list[tuple[Ticket, dt.datetime]] = []
+
+    def load(self, contacts: Sequence[Contact]) -> None:
+        self._load_people([contact.person for contact in contacts])
+        self._load_threads(contacts)
+        self._load_tickets()
+
+    def _load_people(self, people: Sequence[Person]) -> None:
+        by_namespace: dict[str, set[str]] = defaultdict(set)
+        for person in people:
+            by_namespace[person.namespace].add(person.external_id)
+        for namespace, ids in by_namespace.items():
+            rows = Profile.objects.filter(brand=self.brand, namespace=namespace, external_id__in=ids)
+            for profile in rows.select_related("customer"):
+                self.profiles[namespace, profile.external_id] = profile
+        addresses = {person.verified_address for person in people if person.verified_address}
+        if addresses:
+            rows = Profile.objects.filter(brand=self.brand, verified_address__in=addresses)
+            self.by_address = {
+                row.verified_address: row.customer for row in rows.select_related("customer").order_by("-id")
+            }
+        for person in people:
+            self._meet(person)
+        self._insert(Customer)
+        self._insert(Profile)
+
+    def _meet(self, person: Person) -> None:
+        """The profile of `person`, made if new, brought up to date if known."""
+        profile = self.profiles.get((person.namespace, person.external_id))
+        if profile is None:
+            customer = person.customer or self.by_address.get(person.verified_address)
+            if customer is None:
+                customer = Customer(brand=self.brand, name=person.name or person.handle)
+                self.new["Customer"].append(customer)
+            if person.verified_address:
+                self.by_address[person.verified_address] = customer
+            profile = Profile(
+                brand=self.brand,
+                customer=customer,
+                platform=person.platform,
+                namespace=person.namespace,
+                external_id=person.external_id,
+            )
+            self.profiles[person.namespace, person.external_id] = profile
+            self.new["Profile"].append(profile)
+        fresh = {
+            name: value
+            for name in ("handle", "name", "url", "reach", "verified_address")
+            if (value := getattr(person, name)) not in ("", None) and value != getattr(profile, name)
+        }
+        for name, value in fresh.items():
+            setattr(profile, name, value)
+        if fresh and profile.pk and profile not in self.changed["Profile"]:
+            self.changed["Profile"].append(profile)
+
+    def _load_threads(self, contacts: Sequence[Contact]) -> None:
+        """Known threads, in whichever of the brand's channels on this platform heard them first; new ones made."""
+        keys: dict[str, set[str]] = defaultdict(set)
+        for contact in contacts:
+            keys[contact.thread_kind].add(contact.thread_key)
+        siblings = Channel.objects.filter(brand=self.brand, platform=self.channel.platform).values("id")
+        for kind, names in keys.items():
+            rows = Thread.objects.filter(channel__in=siblings, kind=kind, external_key__in=names)
+            for thread in rows.order_by("-id"):
+                self.threads[kind, thread.external_key] = thread
+        for contact in contacts:
+            thread = self._thread(contact)
+            if contact.opened_by_author and not contact.ours and thread.opened_by_id is None:
+                thread.opened_by = self._profile(contact).customer
+                if not thread._state.adding and thread not in self.changed["Thread"]:
+                    self.changed["Thread"].append(thread)
+        self._insert(Thread)
+
+    def _thread(self, contact: Contact) -> Thread:
+        name = (contact.thread_kind, contact.thread_key)
+        if name not in self.threads:
+            self.threads[name] = Thread(brand=self.brand, channel=self.channel, kind=name[0], external_key=name[1])
+            self.new["Thread"].append(self.threads[name])
+        return self.threads[name]
+
+    def _load_tickets(self) -> None:
+        threads = {thread.pk: thread for thread in self.threads.values()}
+        profiles = {profile.pk: profile for profile in self.profiles.values()}
+        customers = {profile.customer_id: profile.customer for profile in self.profiles.values()}
+        rows = list(Participant.objects.filter(thread__in=threads).select_related("profile__customer"))
+        latest = (
+            Ticket.objects.filter(customer__in=customers, channel=self.channel)
+            .order_by("customer", "-created_at")
+            .values_list("id", "customer_id")
+        )
+        newest: dict[int, int] = {}
+        for ticket_id, customer_id in latest:
+            newest.setdefault(customer_id, ticket_id)
+        wanted = {row.ticket_id for row in rows} | set(newest.values())
+        found = {
+            row.pk: row
+            for row in Ticket.objects.select_for_update(of=("self",))
+            .filter(pk__in=wanted)
+            .select_related("channel")
+            .order_by("pk")
+        }
+        for ticket in list(found.values()):
+            ticket.brand = self.brand
+            if ticket.merged_into_id:
+                found[ticket.pk] = self._merged(ticket)
+        for row in rows:
+            row.ticket = found[row.ticket_id]
+            profile = profiles.get(row.profile_id, row.profile)
+            self.participants[threads[row.thread_id]][profile] = row
+        for customer_id, ticket_id in newest.items():
+            self.latest[customers[customer_id]] = found[ticket_id]
+        running = Deadline.objects.filter(
+            ticket__in=[ticket.pk for ticket in found.values()], met_at=None, dropped_at=None
+        )
+        self.running = set(running.values_list("ticket_id", flat=True))
+
+    def _merged(self, ticket: Ticket) -> Ticket:
+        seen = {ticket.pk}
+        while ticket.merged_into_id and ticket.merged_into_id not in seen:
+            seen.add(ticket.merged_into_id)
+            ticket = (
+                Ticket.objects.select_for_update(of=("self",)).select_related("channel").get(pk=ticket.merged_into_id)
+            )
+        return ticket
+
+    def _profile(self, contact: Contact) -> Profile:
+        return self.profiles[contact.person.namespace, contact.person.external_id]
+
+    def _change(self, ticket: Ticket) -> None:
+        if ticket.pk and ticket not in self.changed["Ticket"]:
+            self.changed["Ticket"].append(ticket)
+
+    def write(self) -> None:
+        dues = {id(deadline.ticket): deadline.due_at for deadline in self.new["Deadline"]}
+        for ticket in self.new["Ticket"]:
+            due = dues.get(id(ticket), FAR)
+            summary.fill(ticket, [summary.entry(message) for message in self.added[id(ticket)][1]], [due])
+        known = [ticket.pk for ticket, _ in self.added.values() if ticket.pk]
+        if self.new["Ticket"]:
+            BrandCounter.objects.filter(pk=self.counter.pk).update(
+                next_ticket=F("next_ticket") + len(self.new["Ticket"])
+            )
+        for model in (Ticket, TicketLink, Participant):
+            self._insert(model)
+        self._insert_messages()
+        self._insert(Deadline)
+        update_each(self.changed["Profile"], ["handle", "name", "url", "reach", "verified_address"])
+        update_each(self.changed["Thread"], ["opened_by"])
+        update_each(self.changed["Participant"], ["ticket"])
+        update_each(self.changed["Ticket"], ["state", "close_reason", "resolved_at"])
+        if known:
+            summary.refresh(known)
+        events.record([self._event(*entry) for entry in self.events])
+        for ticket, said_at in self.answers:
+            tickets.answered(ticket, said_at, ticket.messages.filter(said_at__gt=said_at))
+
+    def _insert_messages(self) -> None:
+        """All of them, then who answers whom within the page: a row cannot name one that has no key yet."""
+        answers = [
+            (message, message.parent)
+            for message in self.new["Message"]
+            if message.parent is not None and message.parent._state.adding
+        ]
+        for message, _parent in answers:
+            message.parent = None
+        self._insert(Message)
+        for message, parent in answers:
+            message.parent = parent
+        update_each([message for message, _parent in answers], ["parent"])
+
+    def _insert(self, model: type) -> None:
+        rows = self.new.pop(model.__name__, [])
+        if rows:
+            model.objects.bulk_create(rows)  # type: ignore[attr-defined]
+
+    def _event(self, code: str, ticket: Ticket, message: Message | None) -> Event:
+        values: dict[str, Any] = {"channel": self.channel.pk}
+        if message is not None:
+            values["message"] = message.pk
+        return events.happened(code, self.brand, ticket=ticket.pk, **values)
