@@ -11,8 +11,8 @@ import datetime as dt
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -21,19 +21,17 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.utils import timezone
 
 from helpdesk import intake
-from helpdesk.models import DeliveryPart, Message, Visibility
+from helpdesk.models import DeliveryPart, Message
 from helpdesk.states import PartState
-from helpdesk.text.clean import cleaned, one_line, storable
-from helpdesk.text.triage import Triage
+from helpdesk.text.clean import storable
 from helpdesk.workflow import forget
 from mentions.models import Account, Heard, Mention, Payload, Quarantine, Source
-from mentions.platforms.base import Author, Connector, Malformed, Page, PlatformError, Post
-from mentions.triage import read
+from mentions.platforms.base import Connector, Page
+from mentions.reading import Ready, known, prepare
 
 log = logging.getLogger(__name__)
 
 PAYLOAD_BYTES = 64 * 1024
-EARLIEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)  # nobody posted before; a claim to is a mistake or a trap
 
 
 class LeaseLost(Exception):
@@ -55,19 +53,10 @@ class Lease:
             self.counts[name] += count
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A post cleaned and read, waiting for its transaction."""
-
-    post: Post
-    contact: intake.Contact
-
-
 def store(lease: Lease, page: Page, connector: Connector) -> None:
     """Store one page and its cursor. LeaseLost where the source is another worker's by now."""
     account, now = lease.source.account, timezone.now()
-    posts, malformed = _valid(_ours_marked(account, _last_of_each(page.posts)))
-    ready = _ready(account, posts, _authors(account, posts, connector), now)
+    ready, malformed = prepare(account, page.posts, now, connector)
     with transaction.atomic():
         source = _fenced(lease)
         intake.lock(account.brand)
@@ -92,105 +81,6 @@ def _fenced(lease: Lease) -> Source:
     if source is None:
         raise LeaseLost(lease.source.pk)
     return source
-
-
-# --- before the transaction ------------------------------------------------------------------------------------
-
-
-def _last_of_each(posts: Sequence[Post]) -> list[Post]:
-    return list({(post.kind, post.external_id): post for post in posts}.values())
-
-
-def _ours_marked(account: Account, posts: Sequence[Post]) -> list[Post]:
-    """What another account of this brand wrote is ours too, and no customer's."""
-    us = Account.objects.filter(brand_id=account.brand_id, namespace=account.namespace).exclude(external_id="")
-    names = set(us.values_list("external_id", flat=True))
-    return [replace(post, ours=True) if post.author.external_id in names else post for post in posts]
-
-
-LENGTHS = {"external_id": 512, "local_id": 512, "version": 128, "thread_key": 512, "parent_id": 512}
-
-
-def _valid(posts: Sequence[Post]) -> tuple[list[Post], list[Malformed]]:
-    """Posts whose names fit their columns (SQLite would not say) and hold no broken characters."""
-    good: list[Post] = []
-    bad: list[Malformed] = []
-    for post in posts:
-        problem = _why_unfit(post)
-        if problem:
-            bad.append(Malformed(dict(post.raw), problem))
-        else:
-            good.append(post)
-    return good, bad
-
-
-def _why_unfit(post: Post) -> str:
-    for name, limit in LENGTHS.items():
-        value = getattr(post, name)
-        if len(value) > limit or storable(value) != value:
-            return f"{name} is longer than {limit} characters or holds broken ones"
-    if len(post.author.external_id) > 512 or not post.author.external_id:
-        return "the author has no usable id"
-    return "" if post.external_id and post.thread_key else "the item has no id"
-
-
-def _authors(account: Account, posts: Sequence[Post], connector: Connector) -> Mapping[str, Author]:
-    """More about the authors of items we do not have yet."""
-    known = set(_known(account, posts).values_list("external_id", flat=True))
-    wanted = {
-        post.author.external_id
-        for post in posts
-        if post.external_id not in known and not post.ours and post.author.reach is None
-    }
-    try:
-        return connector.authors(sorted(wanted)) if wanted else {}
-    except PlatformError as error:
-        if error.code in ("credentials", "throttled"):
-            raise
-        log.info("authors of account %s not looked up: %s", account.pk, error)
-        return {}
-
-
-def _known(account: Account, posts: Iterable[Post]) -> Any:
-    return Mention.objects.filter(
-        brand_id=account.brand_id, namespace=account.namespace, external_id__in=[post.external_id for post in posts]
-    )
-
-
-def _ready(account: Account, posts: Sequence[Post], authors: Mapping[str, Author], now: dt.datetime) -> list[Ready]:
-    return [
-        Ready(post, _contact(account, post, authors.get(post.author.external_id, post.author), now)) for post in posts
-    ]
-
-
-def _contact(account: Account, post: Post, author: Author, now: dt.datetime) -> intake.Contact:
-    text = cleaned(post.text)
-    reach = author.reach or 0
-    return intake.Contact(
-        person=intake.Person(
-            platform=account.channel.appears_as,
-            namespace=account.namespace,
-            external_id=author.external_id,
-            handle=one_line(author.handle, 255),
-            name=one_line(author.name, 200),
-            url=author.url if author.url.startswith("https://") and len(author.url) <= 1024 else "",
-            reach=author.reach,
-            verified_address=author.verified_address,
-        ),
-        thread_kind=post.kind,
-        thread_key=post.thread_key,
-        text=text,
-        said_at=min(max(post.said_at, EARLIEST), now),
-        heard_at=now,
-        key=post.external_id,
-        parent_key=post.parent_id,
-        opened_by_author=post.root_author_id == author.external_id,
-        visibility=Visibility.PRIVATE if post.kind in ("direct", "mail") else Visibility.PUBLIC,
-        ours=post.ours,
-        url=post.url if post.url.startswith("https://") and len(post.url) <= 1024 else "",
-        subject=one_line(post.subject, 200),
-        triage=Triage() if post.ours else read(text.text, reach),
-    )
 
 
 # --- in the transaction ----------------------------------------------------------------------------------------
@@ -227,14 +117,14 @@ def _store_one(lease: Lease, item: Ready, now: dt.datetime) -> int:
 
 def _store_set(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
     account = lease.source.account
-    known = {(row.kind, row.external_id): row for row in _known(account, [item.post for item in ready])}
-    new = [item for item in ready if (item.post.kind, item.post.external_id) not in known]
+    stored = {(row.kind, row.external_id): row for row in known(account, [item.post for item in ready])}
+    new = [item for item in ready if (item.post.kind, item.post.external_id) not in stored]
     for item in ready:
-        mention = known.get((item.post.kind, item.post.external_id))
+        mention = stored.get((item.post.kind, item.post.external_id))
         if mention is not None:
             follow_edit(mention, item, lease, now)
     mentions = _add(account, new, now)
-    heard = [Heard(source=lease.source, mention=mention, at=now) for mention in (*mentions, *known.values())]
+    heard = [Heard(source=lease.source, mention=mention, at=now) for mention in (*mentions, *stored.values())]
     Heard.objects.bulk_create(heard, ignore_conflicts=True)
     lease.add(new=len(new))
     return len(new)
@@ -284,16 +174,16 @@ def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | N
     if not ours:
         return {}
     parts = DeliveryPart.objects.filter(brand_id=account.brand_id).select_related("delivery__message")
-    known: dict[str, DeliveryPart] = {}
+    by_name: dict[str, DeliveryPart] = {}
     for column in ("expected_id", "external_id"):
         rows = parts.filter(**{f"{column}__in": [post.external_id for post in ours]})
-        known |= {getattr(part, column): part for part in rows}
+        by_name |= {getattr(part, column): part for part in rows}
     # ids the platform chooses are not known while the part is on its way: its words tell
     words = {hashlib.sha256(post.text.encode()).hexdigest(): post.external_id for post in ours if post.kind == "direct"}
     moving = parts.filter(delivery__channel=account.channel_id, state__in=[PartState.SENDING, PartState.UNKNOWN])
     for part in moving.filter(text_sha256__in=words) if words else []:
-        known.setdefault(words[part.text_sha256], part)
-    return {name: _its_message(part) for name, part in known.items()}
+        by_name.setdefault(words[part.text_sha256], part)
+    return {name: _its_message(part) for name, part in by_name.items()}
 
 
 def _its_message(part: DeliveryPart) -> Message | None:
@@ -370,8 +260,7 @@ def check_again(lease: Lease, connector: Connector, most: int = 50) -> None:
     if not due or not connector.platform.lookup:
         return
     found = connector.lookup([mention.external_id for mention in due])
-    posts, _broken = _valid(_ours_marked(account, found.posts))
-    ready = {item.post.external_id: item for item in _ready(account, posts, {}, now)}
+    ready = {item.post.external_id: item for item in prepare(account, found.posts, now)[0]}
     with transaction.atomic():
         _fenced(lease)
         intake.lock(account.brand)
