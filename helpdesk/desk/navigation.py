@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import notices
-from helpdesk.desk.inbox_views import VIEWS, rows_of
+from helpdesk.desk.inbox_views import VIEWS, InboxView, chosen_brands, rows_of
 from helpdesk.permissions import may_anywhere
 from helpdesk.ports import ports
 
@@ -47,11 +47,16 @@ def counted(rows: Any) -> str:
     return "" if not found else f"{MOST}+" if found > MOST else str(found)
 
 
+def _in_order(rows: Any, view: InboxView, brands: list[int]) -> Any:
+    """One brand's rows in the order of its index; of several, sorting them all would cost more than it saves."""
+    return rows.order_by(view.order.column, "id") if len(brands) == 1 else rows
+
+
 def _inbox(request: HttpRequest) -> dict[str, Any]:
-    now = timezone.now()
+    now, brands = timezone.now(), chosen_brands(request)
     items = []
     for key, view in VIEWS.items():
-        badge = counted(rows_of(request, key, now).order_by(view.order.column, "id")) if view.counted else ""
+        badge = counted(_in_order(rows_of(request, key, now), view, brands)) if view.counted else ""
         items.append(
             link(request, view.title, view.icon, reverse("desk:inbox", args=[key]), badge, alarm=key == "overdue")
         )
