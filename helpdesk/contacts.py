@@ -87,20 +87,32 @@ def _also_known_as(profile: Profile | None, channel: Channel, contact: Logged) -
 
 def _person(contact: Logged, channel: Channel) -> intake.Person:
     name, phone, email = one_line(contact.name, 200), one_line(contact.phone, 40), contact.email.strip().lower()
+    digits = "".join(sign for sign in phone if sign.isdigit())
     if len(email) > 254:
         raise Refused("email", "too_long", _("An address has at most 254 characters."))
-    if contact.customer is not None and name:
-        raise Refused("name", "not_both", _("Give a known customer or a name, not both."))
-    if contact.customer is not None:
-        known = Profile.objects.filter(customer=contact.customer, namespace=MANUAL).first()
-        external = known.external_id if known else f"customer:{contact.customer.public_id}"
-        return intake.Person(channel.platform, MANUAL, external, phone or email, name, customer=contact.customer)
-    digits = "".join(sign for sign in phone if sign.isdigit())
     if phone and len(digits) < 3:
         raise Refused("phone", "no_number", _("This is no phone number."))
-    if not (name or phone or email):
+    if contact.customer is not None and name:
+        raise Refused("name", "not_both", _("Give a known customer or a name, not both."))
+    if contact.customer is None and not (name or phone or email):
         raise Refused("name", "blank", _("Say who it was: a name, a phone number or an address."))
-    external = f"tel:{digits}" if digits else f"mailto:{email}" if email else f"person:{secrets.token_urlsafe(12)}"
+    way = f"tel:{digits}" if digits else f"mailto:{email}" if email else ""
+    external = _name_of(contact.customer, way, channel) if contact.customer else way
     return intake.Person(
-        channel.platform, MANUAL, external, phone or email, (name or phone or email)[:200], verified_address=""
+        channel.platform,
+        MANUAL,
+        external or f"person:{secrets.token_urlsafe(12)}",
+        phone or email,
+        name or ("" if contact.customer else (phone or email)[:200]),
+        customer=contact.customer,
     )
+
+
+def _name_of(customer: Customer, way: str, channel: Channel) -> str:
+    """What a known customer is called among those kept by hand: as before, else the number they were reached at."""
+    mine = Profile.objects.filter(brand_id=channel.brand_id, namespace=MANUAL)
+    known = mine.filter(customer=customer).order_by("id").first()
+    if known is not None:
+        return known.external_id
+    taken = not way or mine.filter(external_id=way).exists()
+    return f"customer:{customer.public_id}" if taken else way

@@ -15,7 +15,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     "inbox": "/desk/inbox/next/",
-    "ticket": "/desk/tickets/7/",
     "sources": "/desk/sources/",
     "notices": "/desk/notices/",
     "contact": "/desk/contact/",
@@ -55,15 +54,18 @@ def take(base: str, email: str, password: str) -> None:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page()
         log_in(page, base, email, password)
+        page.goto(f"{base}/desk/inbox/next/")
+        ticket = page.locator(".hd-row a", has_text="charged twice for the Malmö ticket").first.get_attribute("href")
+        pages = {**PAGES, "ticket": str(ticket)}
         for look, (width, height, scheme) in LOOKS.items():
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            for name, path in PAGES.items():
+            for name, path in pages.items():
                 page.goto(base + path)
                 page.wait_for_timeout(400)
                 page.screenshot(path=target / f"{name}-{look}.png")
         browser.close()
-    print(f"{len(LOOKS) * len(PAGES)} pictures in {target}")
+    print(f"{len(LOOKS) * len(pages)} pictures in {target}")
 
 
 def log_in(page: Page, base: str, email: str, password: str) -> None:
