@@ -17,7 +17,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-PATIENCE = 2.0  # seconds between asking to stop and making sure
+PATIENCE = 1.5  # seconds between asking to stop and making sure
 STANDS_STILL = 45.0  # seconds without a finished wake-up after which the worker is started anew
 RESTART_WINDOW, MOST_RESTARTS = 60.0, 4
 
