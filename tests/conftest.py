@@ -30,7 +30,7 @@ MISSING: dict[str, tuple[Callable[[], bool], str]] = {
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip, with the reason, what this machine has not got; HELPDESK_DEMAND names what must be there."""
+    """Skip, with the reason, what this machine has not got; TEST_DEMAND names what must be there."""
     demanded = set(os.environ.get("TEST_DEMAND", "").split(","))
     for name, (present, reason) in MISSING.items():
         if item.get_closest_marker(name) and not present():
