@@ -24,7 +24,7 @@ from helpdesk.net import HttpClient
 from helpdesk.states import PartState
 from helpdesk.workflow.replies import settle_part
 from helpdesk.workflow.tickets import locked
-from mentions import accounts
+from mentions import accounts, following
 from mentions.models import Account
 from mentions.platforms import registry
 from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, Sent
@@ -239,7 +239,7 @@ def settle(claimed: Claim, state: str, sent: Sent | None = None, **values: Any) 
         Delivery.objects.select_for_update().get(pk=claimed.part.delivery_id)
         part = (
             DeliveryPart.objects.select_for_update(of=("self",))
-            .select_related("delivery__message", "delivery__ticket")
+            .select_related("delivery__message", "delivery__ticket", "delivery__reply_to__mention")
             .get(pk=claimed.part.pk)
         )
         ours = part.lease_token == claimed.token and part.state == PartState.SENDING
@@ -248,4 +248,6 @@ def settle(claimed: Claim, state: str, sent: Sent | None = None, **values: Any) 
             log.warning("part %s is no longer ours: %s not written", part.pk, state)
             return str(part.state)
         settle_part(part, state, **values)
+        if sent is not None:
+            following.watch(part, claimed.account, timezone.now())
     return str(state)

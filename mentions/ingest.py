@@ -58,12 +58,12 @@ def store(lease: Lease, page: Page, connector: Connector) -> None:
     account, now = lease.source.account, timezone.now()
     ready, malformed = prepare(account, page.posts, now, connector)
     with transaction.atomic():
-        source = _fenced(lease)
+        source = fenced(lease)
         intake.lock(account.brand)
         fresh = _store_all(lease, ready, now)
         for item in (*page.malformed, *malformed):
             quarantine(source, item.raw, {"code": "malformed", "detail": item.detail}, now)
-        _gone(account, page.gone, lease, now)
+        bury(account, page.gone, lease, now)
         lease.add(heard=len(page.posts) + len(page.malformed), quarantined=len(page.malformed) + len(malformed))
         if page.cursor is not None:
             source.cursor = dict(page.cursor)
@@ -75,7 +75,7 @@ def store(lease: Lease, page: Page, connector: Connector) -> None:
     lease.source.cursor = source.cursor
 
 
-def _fenced(lease: Lease) -> Source:
+def fenced(lease: Lease) -> Source:
     """The source, locked, if it is still ours."""
     source = Source.objects.select_for_update().filter(pk=lease.source.pk, lease_token=lease.token).first()
     if source is None:
@@ -155,7 +155,8 @@ def _add(account: Account, new: Sequence[Ready], now: dt.datetime) -> list[Menti
             version=item.post.version,
             reference=storable(dict(item.post.reference)),
             message=messages.get(item.post.external_id) or sent.get(item.post.external_id),
-            check_at=watch if item.post.kind == "post" and not item.post.ours else None,
+            seen_at=now,
+            check_at=watch if item.post.kind == "post" else None,
         )
         for item in new
     ]
@@ -222,9 +223,9 @@ def follow_edit(mention: Mention, item: Ready, lease: Lease, now: dt.datetime) -
         return
     moved = bool(item.post.version) and item.post.version != mention.version
     reference = {**mention.reference, **storable(dict(item.post.reference))}
-    if moved or reference != mention.reference:
-        mention.version, mention.reference = item.post.version, reference
-        mention.save(update_fields=["version", "reference"])
+    if moved or reference != mention.reference or mention.seen_at is None:
+        mention.version, mention.reference, mention.seen_at = item.post.version, reference, now
+        mention.save(update_fields=["version", "reference", "seen_at"])
     if not moved or mention.message_id is None or item.post.ours:
         return
     if intake.edit(mention.message_id, item.contact.text, item.contact.triage, now):
@@ -232,12 +233,13 @@ def follow_edit(mention: Mention, item: Ready, lease: Lease, now: dt.datetime) -
         lease.add(edited=1)
 
 
-def _gone(account: Account, ids: Sequence[str], lease: Lease, now: dt.datetime) -> None:
+def bury(account: Account, ids: Sequence[str], lease: Lease, now: dt.datetime) -> None:
+    """What the platform says is gone, gone here too. What was never seen there is only not there yet."""
     if not ids:
         return
     rows = Mention.objects.filter(
         brand_id=account.brand_id, namespace=account.namespace, external_id__in=ids, deleted_at=None
-    )
+    ).exclude(seen_at=None)
     mentions = list(rows.select_related("message").order_by("pk"))
     Quarantine.objects.filter(source__account=account, external_id__in=ids).update(settled_at=now, raw={})
     Mention.objects.filter(pk__in=[row.pk for row in mentions]).update(deleted_at=now, check_at=None)
@@ -248,34 +250,6 @@ def _gone(account: Account, ids: Sequence[str], lease: Lease, now: dt.datetime) 
 def forget_payloads(message_ids: Sequence[int]) -> None:
     """The raw items of blanked messages go too (plugged into helpdesk.workflow.forget)."""
     Payload.objects.filter(mention__message__in=message_ids).delete()
-
-
-def check_again(lease: Lease, connector: Connector, most: int = 50) -> None:
-    """Look whether recent mentions were edited or deleted; young ones often, old ones seldom, none after a month."""
-    account, now = lease.source.account, timezone.now()
-    due = list(
-        Mention.objects.filter(account=account, check_at__lte=now, deleted_at=None)
-        .order_by("check_at")[:most]
-    )  # fmt: skip
-    if not due or not connector.platform.lookup:
-        return
-    found = connector.lookup([mention.external_id for mention in due])
-    ready = {item.post.external_id: item for item in prepare(account, found.posts, now)[0]}
-    with transaction.atomic():
-        _fenced(lease)
-        intake.lock(account.brand)
-        for mention in Mention.objects.filter(pk__in=[mention.pk for mention in due]).order_by("pk"):
-            if mention.external_id in ready:
-                follow_edit(mention, ready[mention.external_id], lease, now)
-            Mention.objects.filter(pk=mention.pk).update(check_at=_next_check(mention, lease.source, now))
-        _gone(account, found.gone, lease, now)
-
-
-def _next_check(mention: Mention, source: Source, now: dt.datetime) -> dt.datetime | None:
-    age = now - mention.created_at
-    if age > dt.timedelta(days=30):
-        return None
-    return now + max(dt.timedelta(seconds=source.rhythm_seconds * 0.9), age / 20)
 
 
 # --- quarantine ------------------------------------------------------------------------------------------------

@@ -116,8 +116,12 @@ class Mention(BrandRow):
     version = models.CharField(max_length=128, blank=True)
     reference = models.JSONField(default=dict, blank=True, help_text=_("What a reply to it must quote (cid, root)."))
     message = models.OneToOneField(Message, models.SET_NULL, null=True, blank=True, related_name="mention")
+    seen_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("First seen on the platform; empty: sent by us, not seen there yet.")
+    )
+    replies = models.PositiveIntegerField(default=0, help_text=_("Directly beneath it, when we last looked."))
     check_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("When to look whether it was edited or deleted.")
+        null=True, blank=True, help_text=_("When to look whether it was edited, deleted or replied to.")
     )
     deleted_at = models.DateTimeField(null=True, blank=True)
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from helpdesk import notices
 from helpdesk.net import HttpClient
 from helpdesk.workflow.tickets import Conflict
-from mentions import accounts, ingest
+from mentions import accounts, following, ingest
 from mentions.models import Account, Quarantine, Source
 from mentions.platforms.base import PlatformError
 
@@ -68,7 +68,7 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
             try:
                 for page in connector.fetch(lease.source.kind, lease.source.query, lease.source.cursor):
                     ingest.store(lease, page, connector)
-                ingest.check_again(lease, connector)
+                following.check_again(lease, connector)
             finally:
                 requests = connector.requests
         _fine(lease, requests)

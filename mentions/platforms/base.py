@@ -155,6 +155,7 @@ class Post:
     url: str = ""
     subject: str = ""
     ours: bool = False
+    replies: int | None = None  # directly beneath it, where the platform counts them
     reference: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
 
@@ -294,6 +295,10 @@ class Connector(ABC):
     def lookup(self, ids: Sequence[str]) -> Found:
         """Items as they are now, by external id."""
         return Found()
+
+    def replies(self, external_id: str) -> Page:
+        """What stands directly beneath an item. Asked for where `Post.replies` of a lookup has grown."""
+        return Page()
 
     def authors(self, ids: Sequence[str]) -> Mapping[str, Author]:
         """More of people whose items say little (reach, names), by external id. Asked for newcomers only."""

@@ -172,6 +172,11 @@ class FakeBluesky:
         with self._ledger.lock:
             self._ledger.add_raw_notice(did, item)
 
+    def drop_notifications(self, did: str) -> None:
+        """Forget what an account was told so far, as an index that missed it: the posts themselves stand."""
+        with self._ledger.lock:
+            self._ledger.notices[did].clear()
+
     def direct(self, from_did: str, to_did: str, text: str) -> str:
         """Send a chat message; return its id."""
         with self._ledger.lock:

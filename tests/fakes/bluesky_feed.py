@@ -23,11 +23,11 @@ class Feed:
         self._ledger, self._options = ledger, options
 
     def list_notifications(self, viewer: Account, call: Call) -> Json:
-        """app.bsky.notification.listNotifications: the newest first, and pages only go back."""
+        """app.bsky.notification.listNotifications: by the earlier of claimed and indexed time; pages only go back."""
         limit, reasons = call.number("limit", 50, 1, 100), call.query.get("reasons")
         now = time.time()
         rows = [
-            (f"{one.seq:012}", self._notice_view(one))
+            (f"{self._dated(one).astimezone(UTC).isoformat()} {one.seq:012}", self._notice_view(one))
             for one in self._ledger.notices[viewer.did]
             if one.visible_at <= now and (one.raw is not None or not reasons or one.reason in reasons)
         ]
@@ -126,6 +126,11 @@ class Feed:
             return {"$type": f"{_DEFS}#notFoundPost", "uri": uri, "notFound": True}
         return {"$type": f"{_DEFS}#threadViewPost", "post": self._post_view(post)}
 
+    def _dated(self, notice: Notice) -> datetime:
+        if notice.raw is not None:
+            return datetime.fromtimestamp(notice.indexed_at, UTC)
+        return _sort_at(self._ledger.records[notice.uri])
+
     def _notice_view(self, notice: Notice) -> Json:
         if notice.raw is not None:
             return notice.raw
@@ -137,7 +142,7 @@ class Feed:
             "reason": notice.reason,
             "record": record.record,
             "isRead": False,
-            "indexedAt": iso(notice.indexed_at),
+            "indexedAt": iso(self._dated(notice).timestamp()),
             "labels": [],
         }
         return view | ({"reasonSubject": notice.subject} if notice.subject else {})

@@ -168,7 +168,7 @@ def test_a_call_logged_while_an_edit_is_summed_up(heard: Heard, monkeypatch: pyt
 
 def test_a_page_and_a_reconnection(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     lease = polling.claim(heard.source.pk, forced=True)
-    begun, fenced = threading.Event(), ingest._fenced
+    begun, fenced = threading.Event(), ingest.fenced
 
     def slow(claimed: ingest.Lease) -> Any:
         row = fenced(claimed)
@@ -176,7 +176,7 @@ def test_a_page_and_a_reconnection(heard: Heard, monkeypatch: pytest.MonkeyPatch
         time.sleep(1.5)
         return row
 
-    monkeypatch.setattr(ingest, "_fenced", slow)
+    monkeypatch.setattr(ingest, "fenced", slow)
 
     def reconnect() -> None:
         begun.wait(10)

@@ -28,6 +28,10 @@ class PlatformStage(Protocol):
         """Somebody says something to us; its external id."""
         ...
 
+    def go_on(self, external_id: str, text: str) -> str:
+        """The same person goes on beneath what they said; its external id."""
+        ...
+
     def edit(self, external_id: str, text: str) -> None: ...
     def delete(self, external_id: str) -> None: ...
     def malformed(self) -> None:
@@ -130,6 +134,16 @@ class ConnectorContract:
         found = self.connector(stage).lookup([edited, deleted, kept])
         assert {post.external_id: post.text.split()[-1] for post in found.posts} == {edited: "typo", kept: "stays"}
         assert found.gone == (deleted,)
+
+    def test_what_stands_beneath_is_read_where_it_is_counted(self, stage: PlatformStage) -> None:
+        said = stage.say("hello")
+        beneath = stage.go_on(said, "and another thing")
+        connector = self.connector(stage)
+        counted = connector.lookup([said]).posts[0].replies
+        page = connector.replies(said)
+        assert len(page.posts) == (counted or 0)
+        if counted is not None:
+            assert [(post.external_id, post.parent_id) for post in page.posts] == [(beneath, said)]
 
     def test_limits_are_counted_as_the_platform_counts(self, world: World, stage: PlatformStage) -> None:
         stage.say("hello")

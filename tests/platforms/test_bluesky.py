@@ -27,6 +27,9 @@ class BlueskyStage:
     def say(self, words: str) -> str:
         return self.network.post(self.ana, f"@northwind.test {words}", mention=[self.us])
 
+    def go_on(self, external_id: str, words: str) -> str:
+        return self.network.post(self.ana, words, reply_to=external_id)
+
     def edit(self, external_id: str, words: str) -> None:
         self.network.edit(external_id, words)
 

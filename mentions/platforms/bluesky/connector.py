@@ -1,8 +1,8 @@
 """Bluesky (AT Protocol): notifications, search terms and direct messages in; posts, direct messages and likes out.
 
 Facts from the published lexicons (20 Aug 2026): a notification's cursor pages backwards within one pass and is no
-resume point; `indexedAt` is the server's time, `createdAt` the client's claim; putRecord with our own rkey makes
-a second identical put a no-op; facets count bytes.
+resume point; a post's `indexedAt` is the server's time, `createdAt` the client's claim, and a notification is dated and
+listed by the earlier of the two; putRecord with our own rkey makes a second identical put a no-op; facets count bytes.
 """
 
 from __future__ import annotations
@@ -37,7 +37,12 @@ from mentions.platforms.bluesky.session import CHAT, Session
 POSTS, LIKES = "app.bsky.feed.post", "app.bsky.feed.like"
 REASONS = ("mention", "reply", "quote")
 OVERLAP = dt.timedelta(minutes=15)
+# Lists are in the order of the earlier of createdAt and indexedAt: what was written offline comes in below the
+# watermark, so that now and then a look goes back further.
+DEEP_OVERLAP = dt.timedelta(hours=24)
+DEEP_EVERY = dt.timedelta(hours=1)
 FIRST_LOOK = dt.timedelta(days=7)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MOST_PAGES = 200
 MOST_PARTS = 4
 
@@ -90,11 +95,14 @@ class Bluesky(Session):
 
     def _newest_first(self, method: str, params: dict[str, Any], key: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Pages backwards until what was stored before; the new watermark comes with the last page only."""
-        watermark = time_of(cursor["indexed_at"], "cursor") if cursor.get("indexed_at") else None
-        oldest = (watermark - OVERLAP) if watermark else dt.datetime.now(dt.UTC) - FIRST_LOOK
+        watermark, now = _position(cursor, "indexed_at"), dt.datetime.now(dt.UTC)
+        deep_at = _position(cursor, "deep_at") or EPOCH
+        deep = now - deep_at >= DEEP_EVERY
+        oldest = watermark - (DEEP_OVERLAP if deep else OVERLAP) if watermark else now - FIRST_LOOK
+        deep_at = now if deep else deep_at
         if method.endswith("searchPosts"):
             params = {**params, "since": oldest.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
-        newest, within, now = watermark, None, dt.datetime.now(dt.UTC)
+        newest, within = watermark, None
         for number in range(MOST_PAGES):
             answer = self.call("GET", method, params={**params, "limit": 100, **({"cursor": within} if within else {})})
             items = answer.get(key)
@@ -109,7 +117,7 @@ class Bluesky(Session):
             # an empty page says nothing: what we may not see is filtered out after paging
             over = not following or following == within or (bool(times) and min(times) < oldest)
             last = over or number == MOST_PAGES - 1
-            kept = {"indexed_at": newest.isoformat()} if last and newest else None
+            kept = {"indexed_at": newest.isoformat(), "deep_at": deep_at.isoformat()} if last and newest else None
             yield Page(tuple(posts), tuple(malformed), cursor=kept)
             if over:
                 return
@@ -147,6 +155,7 @@ class Bluesky(Session):
             root_author_id=_did_of(root["uri"]),
             url=f"https://bsky.app/profile/{did}/post/{rkey}",
             ours=did == self.did,
+            replies=_count(view.get("replyCount")),
             reference={**own, "root": root, **_gate(view)},
             raw=view,
         )
@@ -188,6 +197,18 @@ class Bluesky(Session):
             raise
         thread = answer.get("thread")
         return isinstance(thread, dict) and str(thread.get("$type", "")).endswith("notFoundPost")
+
+    def replies(self, external_id: str) -> Page:
+        params = {"uri": external_id, "depth": 1, "parentHeight": 0}
+        try:
+            thread = self.call("GET", "app.bsky.feed.getPostThread", params=params).get("thread")
+        except PlatformError as error:
+            if error.code == "refused":  # 400 NotFound: deleted since it was counted
+                return Page()
+            raise
+        below = thread.get("replies") if isinstance(thread, dict) else None
+        posts, malformed = read_each(below, lambda node: self._post(node["post"]) if "post" in node else None)
+        return Page(tuple(posts), tuple(malformed))
 
     def _direct(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """The chat log since `rev`, a durable position."""
@@ -359,15 +380,22 @@ def tid() -> str:
     return "".join(SORTABLE[number >> shift & 31] for shift in range(60, -1, -5))
 
 
+def _position(cursor: Mapping[str, Any], name: str) -> dt.datetime | None:
+    return time_of(cursor[name], "cursor") if cursor.get(name) else None
+
+
 def _author(view: Mapping[str, Any], did: str) -> Author:
-    followers = view.get("followersCount")
     return Author(
         did,
         handle=str(view.get("handle") or ""),
         name=str(view.get("displayName") or ""),
         url=f"https://bsky.app/profile/{did}",
-        reach=followers if isinstance(followers, int) and followers >= 0 else None,
+        reach=_count(view.get("followersCount")),
     )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and 0 <= value < 2**31 else None
 
 
 def _strong(reference: Mapping[str, Any]) -> dict[str, str]:
