@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from helpdesk import intake
-from helpdesk.models import Delivery, DeliveryPart, MessageKind, update_each
+from helpdesk.models import Delivery, DeliveryPart, MessageKind, Visibility, update_each
 from mentions.ingest import Lease, bury, fenced, follow_edit, store
 from mentions.models import Account, Mention, Source
 from mentions.platforms.base import Connector, Found, Page, Post
@@ -28,7 +28,9 @@ def watch(part: DeliveryPart, account: Account, now: dt.datetime) -> None:
     """Keep an eye on a reply of ours that has just left; what was said in private tells of itself."""
     delivery, answered = part.delivery, part.delivery.reply_to
     heard = getattr(answered, "mention", None)
-    if delivery.action == Delivery.Action.LIKE or heard is None or heard.kind != "post":
+    if delivery.action == Delivery.Action.LIKE or delivery.visibility != Visibility.PUBLIC:
+        return
+    if heard is None or heard.kind != "post":
         return
     row = Mention(
         brand_id=part.brand_id,

@@ -331,6 +331,13 @@ def test_a_reply_of_ours_that_is_not_indexed_yet_is_not_gone(heard: Heard) -> No
     assert Message.objects.get(kind="reply").text == "Which order?"
 
 
+def test_what_we_said_in_private_is_not_looked_for_in_public(heard: Heard) -> None:
+    sent = heard.reply("Your booking?", "private")
+    delivery.deliver(sent.pk)
+    assert sent.parts.get().state == "sent"
+    assert Mention.objects.count() == 1
+
+
 def test_a_reply_of_ours_deleted_on_the_platform_is_shown_as_gone(heard: Heard) -> None:
     sent = heard.reply("Which order?")
     delivery.deliver(sent.pk)
