@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -16,6 +16,7 @@ from rest_framework.response import Response
 
 from helpdesk.api.problems import Unprocessable
 from helpdesk.models import IdempotencyRecord
+from helpdesk.workflow import once
 
 
 def idempotent(method: Callable[..., Response]) -> Callable[..., Response]:
@@ -48,14 +49,9 @@ def _claimed(request: Request, key: str) -> tuple[IdempotencyRecord, Response | 
     body = json.dumps(request.data, sort_keys=True, default=str)
     digest = hashlib.sha256(f"{request.method} {request.path}\n{body}".encode("utf-8", "replace")).hexdigest()
     user_id: Any = request.user.pk
-    try:
-        with transaction.atomic():
-            row = IdempotencyRecord.objects.create(
-                user_id=user_id, key=key, path=request.path[:255], body_sha256=digest
-            )
-            return row, None
-    except IntegrityError:
-        row = IdempotencyRecord.objects.get(user_id=user_id, key=key)
+    row, is_new = once.claim(user_id, key, request.path, digest)
+    if is_new:
+        return row, None
     if row.body_sha256 != digest:
         raise Unprocessable("This Idempotency-Key was used for another request. Use a new key for a new request.")
     return row, Response(row.body, status=row.status, headers={"Idempotent-Replay": "true"})

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages as flash
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from helpdesk import contacts, notices
+from helpdesk.desk.forms import sent_before
 from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Channel, Customer
 from helpdesk.permissions import brands_where
@@ -82,10 +84,14 @@ def log_contact(request: HttpRequest) -> HttpResponse:
         try:
             if given["customer"] and given["customer"].brand_id != channel.brand_id:
                 raise Refused("channel", "other_brand", _("This customer belongs to another brand."))
-            message = contacts.log(channel, me(request), contacts.Logged(**given))
+            with transaction.atomic():
+                message = None if sent_before(request) else contacts.log(channel, me(request), contacts.Logged(**given))
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
         else:
+            if message is None:
+                flash.info(request, _("This was logged already."))
+                return redirect("desk:inbox", view="next")
             flash.success(request, _("Logged as ticket #%(number)s.") % {"number": message.ticket.number})
             return redirect("desk:ticket", ticket_id=message.ticket_id)
     context = {**site.each_context(request), "form": form, "title": _("Log a contact")}

@@ -11,13 +11,16 @@ from typing import Any
 from django import forms
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk.desk import inbox
+from helpdesk.desk.forms import sent_before
 from helpdesk.desk.inbox_views import VIEWS
 from helpdesk.models import Delivery, Membership, Message, Priority, Ticket, TicketLink, User, Visibility
 from helpdesk.permissions import least_role, may
@@ -153,17 +156,30 @@ def me(request: HttpRequest) -> User:
 @verb("ticket.reply")
 def answer(request: HttpRequest, row: Ticket) -> str:
     """What the composer sends: a public or private reply, a note, or a logged call, by `mode`."""
-    mode, text = request.POST.get("mode", ""), request.POST.get("text", "")
-    if mode == "note":
-        tickets.note(row.pk, me(request), text)
-        return _("Noted, for colleagues only.")
-    if mode == "call":
-        tickets.log_call(row.pk, me(request), text)
-        return _("The call is logged.")
-    if mode not in ("public", "private"):
+    mode = request.POST.get("mode", "")
+    if mode not in SAID:
         raise Refused("mode", "required", _("Choose how to answer: in public, privately, by a note or a call."))
-    replies.reply(row.pk, me(request), text, mode)
-    return _("On its way.")
+    with transaction.atomic():
+        if not sent_before(request):
+            _write(row, me(request), mode, request.POST.get("text", ""))
+    return str(SAID[mode])
+
+
+SAID = {
+    "public": gettext_lazy("On its way."),
+    "private": gettext_lazy("On its way."),
+    "note": gettext_lazy("Noted, for colleagues only."),
+    "call": gettext_lazy("The call is logged."),
+}
+
+
+def _write(row: Ticket, user: User, mode: str, text: str) -> None:
+    if mode == "note":
+        tickets.note(row.pk, user, text)
+    elif mode == "call":
+        tickets.log_call(row.pk, user, text)
+    else:
+        replies.reply(row.pk, user, text, mode)
 
 
 @verb("ticket.acknowledge")

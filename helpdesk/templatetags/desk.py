@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from helpdesk.models import Message, Ticket
+from helpdesk.models import Message, Ticket, public_id
 from helpdesk.models.customer import initials_of
 from helpdesk.ports import ports
 from helpdesk.text.clean import excerpt, shown
@@ -22,6 +22,12 @@ from helpdesk.text.triage import Intent, Sentiment, Urgency
 register = template.Library()
 
 SOON = dt.timedelta(minutes=30)
+
+
+@register.simple_tag
+def once() -> SafeString:
+    """A hidden field that tells this page's form from every other: sent twice, it has its effect once."""
+    return format_html('<input type="hidden" name="once" value="{}">', public_id())
 
 
 @register.filter

@@ -184,3 +184,25 @@ def test_24_double_click_and_retry_with_one_key(asked: Stage) -> None:
     assert asked.sent() == ["Only once."]
     assert DeliveryPart.objects.count() == 1
     asked.judge(1)
+
+
+def test_24_the_same_form_sent_twice(asked: Stage) -> None:
+    """A double click that outruns the script that greys the button out; other words from the same page do count."""
+    ticket = Ticket.objects.get()
+    desk = asked.world.desk(asked.world.agent)
+    page = desk.get(f"/desk/tickets/{ticket.pk}/").content.decode()
+    once = page.split('name="once" value="')[1].split('"')[0]
+
+    def click(_: int) -> int:
+        try:
+            body = {"text": "Only once.", "mode": "public", "once": once}
+            return int(desk.post(f"/desk/tickets/{ticket.pk}/answer/", body).status_code)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(click, range(4))) == {302}
+    asked.settled(Delivery.objects.get())
+    desk.post(f"/desk/tickets/{ticket.pk}/answer/", {"text": "And this.", "mode": "public", "once": once})
+    asked.settled(Delivery.objects.order_by("-id")[0])
+    assert asked.sent() == ["Only once.", "And this."]
