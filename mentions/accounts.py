@@ -172,6 +172,7 @@ def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
                 "brand": brand,
                 "name": name[:100],
                 "rhythm_seconds": wanted.rhythm_seconds or stream.rhythm_seconds,
+                "budget_per_hour": platform.reads_per_hour,
                 "next_poll_at": timezone.now(),
             },
         )

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 10
 HOUR = dt.timedelta(hours=1)
+WAITS = ("credentials", "seal", "throttled")  # errors that say nothing of the part: its turn comes again
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,10 @@ def due_deliveries(now: dt.datetime, most: int = 100) -> list[int]:
     due = Q(state=PartState.QUEUED, send_after__lte=now) | Q(state=PartState.SENDING, lease_until__lt=now)
     moving = (PartState.QUEUED, PartState.SENDING)  # where a part failed or is unknown, those after it wait
     before = DeliveryPart.objects.filter(delivery=OuterRef("delivery"), position__lt=OuterRef("position"))
+    free = Q(delivery__channel__account__throttled_until=None) | Q(delivery__channel__account__throttled_until__lte=now)
     rows = DeliveryPart.objects.filter(
         due,
+        free,
         ~Exists(before.exclude(state=PartState.SENT)),  # its turn has come
         delivery__state__in=moving,
         delivery__channel__account__state=Account.State.FINE,
@@ -91,7 +94,7 @@ def claim(delivery_id: int) -> Claim | None:
         account = getattr(delivery.channel, "account", None)
         parts = list(delivery.parts.select_for_update().order_by("position"))
         part = next((part for part in parts if part.state != PartState.SENT), None)
-        if part is None or account is None or account.state != Account.State.FINE:
+        if part is None or account is None or not account.may_send(now):
             return None
         orphan = part.state == PartState.SENDING and part.lease_until is not None and part.lease_until < now
         if not orphan and not (part.state == PartState.QUEUED and part.send_after <= now):
@@ -181,7 +184,7 @@ def outcome(error: PlatformError, *, orphan: bool, resendable: bool, attempts: i
     An orphan stays `sending`, to be looked for again, while the platform could not be asked.
     """
     may_have_arrived = error.maybe_done or orphan
-    waits = error.code in ("credentials", "seal", "throttled")
+    waits = error.code in WAITS
     if orphan and not error.maybe_done and (waits or not error.permanent) and attempts < MOST_ATTEMPTS:
         return PartState.SENDING
     if may_have_arrived and not resendable:
@@ -202,12 +205,16 @@ def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError)
         return settle(claimed, PartState.SENT, found)
     resendable = registry.connector_class(claimed.account.platform)({}, {}, {}).resendable(payload)
     state = outcome(error, orphan=claimed.orphan, resendable=resendable, attempts=claimed.part.attempts)
+    later = _later(claimed, error)
+    if error.code == "throttled":  # one answer for all that this account has to send
+        Account.objects.filter(pk=claimed.account.pk).update(throttled_until=later)
     if state == PartState.SENDING:
         ours = DeliveryPart.objects.filter(pk=claimed.part.pk, lease_token=claimed.token)
-        ours.update(lease_until=_later(claimed, error), problem=error.problem)
+        ours.update(lease_until=later, problem=error.problem)
         return state
     if state == PartState.QUEUED:
-        return settle(claimed, state, send_after=_later(claimed, error), problem=error.problem)
+        attempts = claimed.part.attempts - (error.code in WAITS)  # which was no try
+        return settle(claimed, state, send_after=later, problem=error.problem, attempts=attempts)
     return settle(claimed, state, problem={"code": "unsure"} if state == PartState.UNKNOWN else error.problem)
 
 

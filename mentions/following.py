@@ -8,7 +8,9 @@ platform counts the replies beneath an item, a count that has grown is followed 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import logging
+import time
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,11 +19,19 @@ from helpdesk import intake
 from helpdesk.models import Delivery, DeliveryPart, MessageKind, Visibility, update_each
 from mentions.ingest import Lease, bury, fenced, follow_edit, store
 from mentions.models import Account, Mention, Source
-from mentions.platforms.base import Connector, Found, Page, Post
-from mentions.reading import Ready, prepare
+from mentions.platforms.base import Connector, Found, Page, PlatformError, Post
+from mentions.reading import Ready, ours_marked, prepare
+
+log = logging.getLogger(__name__)
 
 SOON = dt.timedelta(seconds=1)
 LONGEST = dt.timedelta(days=30)
+HOUR = dt.timedelta(hours=1)
+YOUNG = dt.timedelta(minutes=10)
+MOST_READ, LONGEST_READ = 10, 15.0  # items read beneath in one pass, and seconds
+SET = 100
+# Errors that are not about the item asked for.
+OF_THE_ACCOUNT = ("credentials", "seal", "throttled")
 
 
 def watch(part: DeliveryPart, account: Account, now: dt.datetime) -> None:
@@ -45,46 +55,30 @@ def watch(part: DeliveryPart, account: Account, now: dt.datetime) -> None:
 
 
 def check_again(lease: Lease, connector: Connector, most: int = 50) -> None:
-    """Look again at items whose time has come: young ones often, old ones seldom, none after a month."""
+    """Look again at items whose time has come: young ones often, old ones seldom, none after a month.
+
+    This comes after hearing and never at its cost: it takes a share of the budget and of the time, and what one item
+    does wrong waits with that item. PlatformError only where the whole account cannot be asked.
+    """
     account, now = lease.source.account, timezone.now()
     rows = Mention.objects.filter(account=account, check_at__lte=now, deleted_at=None)
     due = list(rows.select_related("message__profile").order_by("check_at")[:most])
-    if not due or not connector.platform.lookup:
+    if not due or not connector.platform.lookup or not _is_spare(lease.source, connector):
         return
-    found = connector.lookup([mention.external_id for mention in due])
-    read = _read_beneath(lease, connector, due, found)
+    try:
+        found = connector.lookup([mention.external_id for mention in due])
+    except PlatformError as error:
+        if error.code in OF_THE_ACCOUNT:
+            raise
+        log.info("source %s: could not look again: %s", lease.source.pk, error)
+        found = Found()
     ready = {item.post.external_id: item for item in prepare(account, found.posts, now)[0]}
-    _settle(lease, due, ready, read, found.gone, now)
-
-
-def _read_beneath(lease: Lease, connector: Connector, due: Sequence[Mention], found: Found) -> dict[str, int]:
-    """Take in what is new beneath these items; how many replies each has now."""
-    counted = {post.external_id: post.replies for post in found.posts if post.replies is not None}
-    read: dict[str, int] = {}
-    for mention in due:
-        if counted.get(mention.external_id, 0) > mention.replies:
-            page = connector.replies(mention.external_id)
-            wanted = tuple(post for post in page.posts if _is_for_us(post, mention))
-            store(lease, Page(wanted, page.malformed), connector)
-            read[mention.external_id] = len(page.posts) + len(page.malformed)
-    return read
-
-
-def _is_for_us(post: Post, above: Mention) -> bool:
-    """Beneath our own words anybody speaks to us; beneath a customer's, they themselves and we."""
-    message = above.message
-    if message is None or message.kind != MessageKind.INBOUND or message.profile is None:
-        return True
-    return post.ours or post.author.external_id == message.profile.external_id
+    _settle(lease, due, ready, found.gone, now)
+    _read_beneath(lease, connector, due, found)
 
 
 def _settle(
-    lease: Lease,
-    due: Sequence[Mention],
-    ready: dict[str, Ready],
-    read: dict[str, int],
-    gone: Sequence[str],
-    now: dt.datetime,
+    lease: Lease, due: Sequence[Mention], ready: dict[str, Ready], gone: Sequence[str], now: dt.datetime
 ) -> None:
     account = lease.source.account
     with transaction.atomic():
@@ -95,9 +89,63 @@ def _settle(
             if mention.external_id in ready:
                 follow_edit(mention, ready[mention.external_id], lease, now)
             mention.check_at = _next_check(mention, lease.source, now)
-            mention.replies = read.get(mention.external_id, mention.replies)
-        update_each(rows, ["check_at", "replies"])
+        update_each(rows, ["check_at"])
         bury(account, gone, lease, now)
+
+
+def _read_beneath(lease: Lease, connector: Connector, due: Sequence[Mention], found: Found) -> None:
+    """Take in what is new beneath these items. Those not reached in this pass are the first of the next."""
+    counted = {post.external_id: post.replies for post in found.posts if post.replies is not None}
+    fallen = [mention for mention in due if counted.get(mention.external_id, mention.replies) < mention.replies]
+    grown = [mention for mention in due if counted.get(mention.external_id, 0) > mention.replies]
+    _remember({mention.pk: counted[mention.external_id] for mention in fallen})
+    until, read = time.monotonic() + LONGEST_READ, 0
+    for mention in grown:
+        if read == MOST_READ or time.monotonic() > until or not _is_spare(lease.source, connector):
+            Mention.objects.filter(pk=mention.pk).update(check_at=timezone.now())
+            continue
+        read += 1
+        try:
+            page = connector.replies(mention.external_id)
+        except PlatformError as error:
+            if error.code in OF_THE_ACCOUNT:
+                raise
+            log.info("source %s: could not read beneath %s: %s", lease.source.pk, mention.external_id, error)
+            continue
+        posts = ours_marked(lease.source.account, page.posts)
+        _store(lease, Page(tuple(post for post in posts if _is_for_us(post, mention)), page.malformed), connector)
+        seen, count = len(page.posts) + len(page.malformed), counted[mention.external_id]
+        is_young = timezone.now() - mention.created_at < YOUNG
+        _remember({mention.pk: min(seen, count) if is_young else count})  # what is hidden from us stays hidden
+
+
+def _store(lease: Lease, page: Page, connector: Connector) -> None:
+    """In sets of a page's size, so that no transaction is as long as a thread."""
+    for start in range(0, len(page.posts), SET):
+        store(lease, Page(page.posts[start : start + SET]), connector)
+    if page.malformed:
+        store(lease, Page(malformed=page.malformed), connector)
+
+
+def _is_spare(source: Source, connector: Connector) -> bool:
+    """Whether enough of the hour's requests are left for hearing: two a look, but never more than half of all."""
+    end = (source.budget_window_at or timezone.now()) + HOUR
+    looks = max(0.0, (end - timezone.now()).total_seconds()) / source.rhythm_seconds
+    kept = min(source.budget_per_hour / 2, 2 * looks)
+    return source.budget_used + connector.requests < source.budget_per_hour - kept
+
+
+def _remember(replies: Mapping[int, int]) -> None:
+    for key, count in replies.items():
+        Mention.objects.filter(pk=key).update(replies=count)
+
+
+def _is_for_us(post: Post, above: Mention) -> bool:
+    """Beneath our own words anybody speaks to us; beneath a customer's, they themselves and we."""
+    message = above.message
+    if message is None or message.kind != MessageKind.INBOUND or message.profile is None:
+        return True
+    return post.ours or post.author.external_id == message.profile.external_id
 
 
 def _next_check(mention: Mention, source: Source, now: dt.datetime) -> dt.datetime | None:

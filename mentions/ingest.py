@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from helpdesk import intake
@@ -25,8 +27,9 @@ from helpdesk.models import DeliveryPart, Message
 from helpdesk.states import PartState
 from helpdesk.text.clean import storable
 from helpdesk.workflow import forget
+from mentions.alive import still_here
 from mentions.models import Account, Heard, Mention, Payload, Quarantine, Source
-from mentions.platforms.base import Connector, Page
+from mentions.platforms.base import Connector, Page, Post
 from mentions.reading import Ready, known, prepare
 
 log = logging.getLogger(__name__)
@@ -56,6 +59,7 @@ class Lease:
 def store(lease: Lease, page: Page, connector: Connector) -> None:
     """Store one page and its cursor. LeaseLost where the source is another worker's by now."""
     account, now = lease.source.account, timezone.now()
+    still_here()
     ready, malformed = prepare(account, page.posts, now, connector)
     with transaction.atomic():
         source = fenced(lease)
@@ -179,12 +183,35 @@ def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | N
     for column in ("expected_id", "external_id"):
         rows = parts.filter(**{f"{column}__in": [post.external_id for post in ours]})
         by_name |= {getattr(part, column): part for part in rows}
-    # ids the platform chooses are not known while the part is on its way: its words tell
-    words = {hashlib.sha256(post.text.encode()).hexdigest(): post.external_id for post in ours if post.kind == "direct"}
-    moving = parts.filter(delivery__channel=account.channel_id, state__in=[PartState.SENDING, PartState.UNKNOWN])
-    for part in moving.filter(text_sha256__in=words) if words else []:
-        by_name.setdefault(words[part.text_sha256], part)
+    directs = [post for post in ours if post.kind == "direct" and post.external_id not in by_name]
+    by_name |= _by_words(account, directs)
     return {name: _its_message(part) for name, part in by_name.items()}
+
+
+def _by_words(account: Account, posts: Sequence[Post]) -> dict[str, DeliveryPart]:
+    """Parts on their way whose words these are: ids that the platform chooses are not known by then.
+
+    The same words to two people are told apart by the conversation, where the part names it.
+    """
+    if not posts:
+        return {}
+    by_hash: dict[str, list[Post]] = defaultdict(list)
+    for post in posts:
+        by_hash[hashlib.sha256(post.text.encode()).hexdigest()].append(post)
+    moving = DeliveryPart.objects.filter(
+        brand_id=account.brand_id,
+        delivery__channel=account.channel_id,
+        state__in=[PartState.SENDING, PartState.UNKNOWN],
+        text_sha256__in=by_hash,
+    )
+    found: dict[str, DeliveryPart] = {}
+    for part in moving.select_related("delivery__message").order_by("id"):
+        convo = (part.payload or {}).get("convo")
+        free = [post for post in by_hash[part.text_sha256] if post.external_id not in found]
+        fitting = [post for post in free if not convo or post.thread_key == convo]
+        if fitting:
+            found[fitting[0].external_id] = part
+    return found
 
 
 def _its_message(part: DeliveryPart) -> Message | None:
@@ -243,6 +270,8 @@ def bury(account: Account, ids: Sequence[str], lease: Lease, now: dt.datetime) -
     mentions = list(rows.select_related("message").order_by("pk"))
     Quarantine.objects.filter(source__account=account, external_id__in=ids).update(settled_at=now, raw={})
     Mention.objects.filter(pk__in=[row.pk for row in mentions]).update(deleted_at=now, check_at=None)
+    above = [row.message.parent_id for row in mentions if row.message and row.message.parent_id]
+    Mention.objects.filter(message__in=above, replies__gt=0).update(replies=F("replies") - 1)
     forget.tombstone([row.message for row in mentions if row.message], now)
     lease.add(deleted=len(mentions))
 

@@ -34,6 +34,7 @@ class Account(BrandRow):
     problem = models.JSONField(default=dict, blank=True)
     write_window_at = models.DateTimeField(null=True, blank=True)
     write_used = models.PositiveIntegerField(default=0)
+    throttled_until = models.DateTimeField(null=True, blank=True, help_text=_("Sending waits until then."))
 
     class Meta:
         verbose_name = _("account")
@@ -48,6 +49,9 @@ class Account(BrandRow):
     @secrets.setter
     def secrets(self, value: dict[str, Any]) -> None:
         self.sealed_secrets = seal(value) if value else ""
+
+    def may_send(self, now: dt.datetime) -> bool:
+        return self.state == self.State.FINE and (self.throttled_until is None or self.throttled_until <= now)
 
     @property
     def session(self) -> dict[str, Any]:

@@ -150,14 +150,18 @@ def retry_quarantined(row_id: int) -> bool:
     row = Quarantine.objects.select_related("source__account__channel", "source__account__brand").get(pk=row_id)
     if row.settled_at is not None:
         raise Conflict(_("This item has been settled already."))
-    connector = accounts.open_connector(row.source.account)
-    page = connector.reread(row.source.kind, row.raw)
     lease = claim(row.source_id, forced=True)
     if lease is None:
         return False
-    ingest.store(lease, page, connector)
-    _release(lease)
-    done = bool(page.posts) and not lease.counts["quarantined"]
+    account = row.source.account
+    try:
+        connector = accounts.open_connector(account)
+        ingest.store(lease, connector.reread(row.source.kind, row.raw), connector)
+    except PlatformError as error:  # the item's author could not be looked up, say
+        raise Conflict(accounts.problem_words(error.problem, account.platform)) from error
+    finally:
+        _release(lease)
+    done = lease.counts["heard"] > 0 and not lease.counts["quarantined"]
     if done:  # the words stand in the message now, and nowhere else
         Quarantine.objects.filter(pk=row_id).update(settled_at=timezone.now(), raw={})
     return done

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from helpdesk import intake
-from helpdesk.models import Visibility
+from helpdesk.models import Profile, Visibility
 from helpdesk.text.clean import cleaned, one_line, storable
 from helpdesk.text.triage import Triage
 from mentions.models import Account, Mention
@@ -33,18 +33,30 @@ def prepare(
     account: Account, posts: Sequence[Post], now: dt.datetime, connector: Connector | None = None
 ) -> tuple[list[Ready], list[Malformed]]:
     """(what can be stored, what cannot and why). With a connector, newcomers are looked up."""
-    good, bad = _valid(_ours_marked(account, _last_of_each(posts)))
+    good, bad = _valid(ours_marked(account, _last_of_each(posts)))
     authors = _authors(account, good, connector) if connector else {}
+    people = [authors.get(post.author.external_id, post.author) for post in good]
+    reach = _known_reach(account, people)
     return [
-        Ready(post, _contact(account, post, authors.get(post.author.external_id, post.author), now)) for post in good
+        Ready(post, _contact(account, post, person, reach.get(person.external_id, 0), now))
+        for post, person in zip(good, people, strict=True)
     ], bad
+
+
+def _known_reach(account: Account, people: Sequence[Author]) -> Mapping[str, int]:
+    """What we know of the reach of people whose items do not say: an edit makes nobody smaller."""
+    silent = {person.external_id for person in people if person.reach is None}
+    if not silent:
+        return {}
+    rows = Profile.objects.filter(brand_id=account.brand_id, namespace=account.namespace, external_id__in=silent)
+    return {name: reach for name, reach in rows.values_list("external_id", "reach") if reach is not None}
 
 
 def _last_of_each(posts: Sequence[Post]) -> list[Post]:
     return list({(post.kind, post.external_id): post for post in posts}.values())
 
 
-def _ours_marked(account: Account, posts: Sequence[Post]) -> list[Post]:
+def ours_marked(account: Account, posts: Sequence[Post]) -> list[Post]:
     """What another account of this brand wrote is ours too, and no customer's."""
     us = Account.objects.filter(brand_id=account.brand_id, namespace=account.namespace).exclude(external_id="")
     names = set(us.values_list("external_id", flat=True))
@@ -100,9 +112,9 @@ def known(account: Account, posts: Iterable[Post]) -> Any:
     )
 
 
-def _contact(account: Account, post: Post, author: Author, now: dt.datetime) -> intake.Contact:
+def _contact(account: Account, post: Post, author: Author, known_reach: int, now: dt.datetime) -> intake.Contact:
     text = cleaned(post.text)
-    reach = author.reach or 0
+    reach = known_reach if author.reach is None else author.reach
     return intake.Contact(
         person=intake.Person(
             platform=account.channel.appears_as,

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from helpdesk.models import Brand, Event, IdempotencyRecord
 from mentions import delivery, polling
+from mentions.alive import still_here
 from mentions.models import Payload, Quarantine, Source
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def wake() -> None:
         deliver_due.delay()
     for _ in due_sources(settings.WORKER_PROCESSES):
         poll_due.delay()
-    (settings.DATA_DIR / "worker-alive").touch(mode=0o600)
+    still_here()
 
 
 @shared_task(queue="poll", soft_time_limit=SOFT, time_limit=HARD)
@@ -68,6 +69,7 @@ def _take_turn(due: Callable[[int], Sequence[int]], act: Callable[[int], object]
             if time.monotonic() > until:
                 return
             done.add(row_id)
+            still_here()
             try:
                 act(row_id)
             except SoftTimeLimitExceeded:

@@ -42,8 +42,10 @@ class Env:
         try:
             return parse(raw.strip())
         except (ValueError, ImproperlyConfigured) as error:
-            shown = "(hidden)" if "KEY" in name or "URL" in name else repr(raw)
-            self.mistakes.append(f"{name}={shown}: {expected}. ({error})")
+            hidden = "KEY" in name or "URL" in name  # and so is what the parser says, which may quote it
+            self.mistakes.append(
+                f"{name}=(hidden): {expected}." if hidden else f"{name}={raw!r}: {expected}. ({error})"
+            )
             return default
 
     def text(self, name: str, default: str = "") -> str:

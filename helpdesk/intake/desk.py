@@ -58,7 +58,7 @@ class Desk(Rows):
                 ),
                 None,
             )
-            if host is not None and (host.ticket.is_open or self._in_window(host.ticket, contact)):
+            if host is not None and self._takes_guests(host.ticket, contact):
                 seat = host
         ticket = self._current(seat.ticket, contact) if seat else self._joined(customer, contact)
         before = seat.ticket if seat else self.latest.get(customer)
@@ -66,6 +66,12 @@ class Desk(Rows):
             ticket = self._open(contact, customer, before)
         self._sit(thread, profile, ticket)
         return ticket
+
+    def _takes_guests(self, ticket: Ticket, contact: Contact) -> bool:
+        """Whether others in its customer's thread join it. What was spam from one is no spam from another."""
+        if ticket.close_reason == CloseReason.SPAM:
+            return False
+        return ticket.is_open or self._in_window(ticket, contact)
 
     def _current(self, ticket: Ticket, contact: Contact) -> Ticket | None:
         """The thread's own ticket: as it is, reopened within the window, or None where it is over."""
@@ -125,17 +131,18 @@ class Desk(Rows):
                 self.changed["Participant"].append(seat)
 
     def _ticket_of_ours(self, contact: Contact, thread: Thread) -> Ticket | None:
-        """Where our own post made elsewhere belongs: with what it answers, else with the thread's customer."""
+        """Where our own post made elsewhere belongs: with what it answers, else with the thread's only ticket."""
         parent = self.by_key.get(contact.parent_key)
         if parent is not None:
-            if parent._state.adding:
-                return parent.ticket
-            known = (ticket for ticket, _ in self.added.values() if ticket.pk == parent.ticket_id)
-            return next(known, None) or Ticket.objects.select_for_update(of=("self",)).select_related("channel").get(
-                pk=parent.ticket_id
-            )
+            return parent.ticket if parent._state.adding else self.tickets[parent.ticket_id]
         seats = list(self.participants[thread].values())
-        return seats[-1].ticket if len({id(seat.ticket) for seat in seats}) == 1 else None
+        found = {id(seat.ticket): seat.ticket for seat in seats}
+        if thread.pk:  # others may sit there whom this page does not name
+            others = Participant.objects.filter(thread=thread).exclude(pk__in=[seat.pk for seat in seats if seat.pk])
+            missing = list(others.order_by().values_list("ticket", flat=True).distinct()[:2])
+            self._lock([key for key in missing if key not in self.tickets])
+            found |= {id(self.tickets[key]): self.tickets[key] for key in missing}
+        return next(iter(found.values())) if len(found) == 1 else None
 
     def _message(self, contact: Contact, ticket: Ticket, thread: Thread) -> Message:
         found = contact.triage

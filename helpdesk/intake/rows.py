@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Max, Q
 
 from helpdesk import events, summary
 from helpdesk.intake.contact import Contact, Person
@@ -39,6 +39,7 @@ class Rows:
         self.by_address: dict[str, Customer] = {}
         self.threads: dict[tuple[str, str], Thread] = {}
         self.participants: dict[Thread, dict[Profile, Participant]] = defaultdict(dict)
+        self.tickets: dict[int, Ticket] = {}  # one instance of each, by key
         self.latest: dict[Customer, Ticket] = {}
         self.running: set[int] = set()
         self.added: dict[int, tuple[Ticket, list[Message]]] = {}  # by id(): unsaved rows have no hash
@@ -101,13 +102,15 @@ class Rows:
             self.changed["Profile"].append(profile)
 
     def _load_threads(self, contacts: Sequence[Contact]) -> None:
-        """Known threads, in whichever of the brand's channels on this platform heard them first; new ones made."""
+        """Known threads, in whichever of the brand's channels on this network heard them first; new ones made."""
         keys: dict[str, set[str]] = defaultdict(set)
         for contact in contacts:
             keys[contact.thread_kind].add(contact.thread_key)
         siblings = Channel.objects.filter(brand=self.brand, platform=self.channel.platform).values("id")
         for kind, names in keys.items():
-            rows = Thread.objects.filter(channel__in=siblings, kind=kind, external_key__in=names)
+            rows = Thread.objects.filter(
+                channel__in=siblings, kind=kind, external_key__in=names, namespace=contacts[0].person.namespace
+            )
             for thread in rows.order_by("-id"):
                 self.threads[kind, thread.external_key] = thread
         for contact in contacts:
@@ -121,53 +124,60 @@ class Rows:
     def _thread(self, contact: Contact) -> Thread:
         name = (contact.thread_kind, contact.thread_key)
         if name not in self.threads:
-            self.threads[name] = Thread(brand=self.brand, channel=self.channel, kind=name[0], external_key=name[1])
+            self.threads[name] = Thread(
+                brand=self.brand,
+                channel=self.channel,
+                kind=name[0],
+                external_key=name[1],
+                namespace=contact.person.namespace,
+            )
             self.new["Thread"].append(self.threads[name])
         return self.threads[name]
 
     def _load_tickets(self) -> None:
+        """The seats of whoever speaks here and of each thread's host (not of all who ever did), and their tickets."""
         threads = {thread.pk: thread for thread in self.threads.values()}
         profiles = {profile.pk: profile for profile in self.profiles.values()}
         customers = {profile.customer_id: profile.customer for profile in self.profiles.values()}
-        rows = list(Participant.objects.filter(thread__in=threads).select_related("profile__customer"))
-        latest = (
+        theirs = Q(profile__customer__in=customers) | Q(profile__customer=F("thread__opened_by"))
+        rows = list(Participant.objects.filter(theirs, thread__in=threads).select_related("profile__customer"))
+        newest = dict(
             Ticket.objects.filter(customer__in=customers, channel=self.channel)
-            .order_by("customer", "-created_at")
-            .values_list("id", "customer_id")
+            .order_by()
+            .values("customer")
+            .annotate(newest=Max("id"))
+            .values_list("customer", "newest")
         )
-        newest: dict[int, int] = {}
-        for ticket_id, customer_id in latest:
-            newest.setdefault(customer_id, ticket_id)
-        wanted = {row.ticket_id for row in rows} | set(newest.values())
-        found = {
-            row.pk: row
-            for row in Ticket.objects.select_for_update(of=("self",))
-            .filter(pk__in=wanted)
-            .select_related("channel")
-            .order_by("pk")
-        }
-        for ticket in list(found.values()):
-            ticket.brand = self.brand
-            if ticket.merged_into_id:
-                found[ticket.pk] = self._merged(ticket)
+        answered = {message.ticket_id for message in self.by_key.values()}
+        wanted = {row.ticket_id for row in rows} | set(newest.values()) | answered
+        self._lock(wanted)
         for row in rows:
-            row.ticket = found[row.ticket_id]
+            row.ticket = self.tickets[row.ticket_id]
             profile = profiles.get(row.profile_id, row.profile)
             self.participants[threads[row.thread_id]][profile] = row
         for customer_id, ticket_id in newest.items():
-            self.latest[customers[customer_id]] = found[ticket_id]
-        running = Deadline.objects.filter(
-            ticket__in=[ticket.pk for ticket in found.values()], met_at=None, dropped_at=None
-        )
+            self.latest[customers[customer_id]] = self.tickets[ticket_id]
+        running = Deadline.objects.filter(ticket__in=self.tickets, met_at=None, dropped_at=None)
         self.running = set(running.values_list("ticket_id", flat=True))
+
+    def _lock(self, ticket_ids: Collection[int]) -> None:
+        """Load and lock these tickets, and those that they were merged into."""
+        rows = Ticket.objects.select_for_update(of=("self",)).filter(pk__in=ticket_ids).select_related("channel")
+        for row in rows.order_by("pk"):
+            self.tickets.setdefault(row.pk, row).brand = self.brand
+        for key in ticket_ids:
+            if self.tickets[key].merged_into_id:
+                self.tickets[key] = self._merged(self.tickets[key])
 
     def _merged(self, ticket: Ticket) -> Ticket:
         seen = {ticket.pk}
         while ticket.merged_into_id and ticket.merged_into_id not in seen:
             seen.add(ticket.merged_into_id)
-            ticket = (
-                Ticket.objects.select_for_update(of=("self",)).select_related("channel").get(pk=ticket.merged_into_id)
-            )
+            if ticket.merged_into_id not in self.tickets:
+                rows = Ticket.objects.select_for_update(of=("self",)).select_related("channel")
+                self.tickets[ticket.merged_into_id] = rows.get(pk=ticket.merged_into_id)
+            ticket = self.tickets[ticket.merged_into_id]
+            ticket.brand = self.brand
         return ticket
 
     def _profile(self, contact: Contact) -> Profile:

@@ -273,6 +273,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('kind', models.CharField(choices=[('post', 'Public'), ('direct', 'Private'), ('mail', 'Mail'), ('review', 'Review'), ('contact', 'Contact')], max_length=10)),
                 ('external_key', models.CharField(max_length=512)),
+                ('namespace', models.CharField(blank=True, help_text='Where the external key is unique.', max_length=255)),
             ],
         ),
         migrations.CreateModel(

@@ -22,6 +22,7 @@ class Thread(BrandRow):
     channel = models.ForeignKey(Channel, models.CASCADE, related_name="threads", db_index=False)
     kind = models.CharField(max_length=10, choices=ThreadKind.choices)
     external_key = models.CharField(max_length=512)
+    namespace = models.CharField(max_length=255, blank=True, help_text=_("Where the external key is unique."))
     opened_by = models.ForeignKey(Customer, models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:

@@ -39,9 +39,16 @@ def _deadline(brand: Brand, ticket: Ticket, kind: str, started_at: dt.datetime, 
 
 
 def meet(ticket: Ticket, at: dt.datetime) -> int:
-    """An answer went out: the first or next response is met. Returns how many deadlines that ended."""
-    kinds = [Deadline.Kind.FIRST_RESPONSE, Deadline.Kind.NEXT_RESPONSE]
-    return _running(ticket).filter(kind__in=kinds).update(met_at=at)
+    """An answer went out: the responses due by then are met. Returns how many deadlines that ended."""
+    return _responses(ticket).filter(started_at__lte=at).update(met_at=at)
+
+
+def awaits_response(ticket: Ticket) -> bool:
+    return _responses(ticket).exists()
+
+
+def _responses(ticket: Ticket) -> QuerySet[Deadline]:
+    return _running(ticket).filter(kind__in=[Deadline.Kind.FIRST_RESPONSE, Deadline.Kind.NEXT_RESPONSE])
 
 
 def drop(ticket: Ticket, at: dt.datetime) -> int:

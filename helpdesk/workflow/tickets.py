@@ -127,7 +127,7 @@ def answered(ticket: Ticket, at: dt.datetime, later: QuerySet[Message]) -> None:
         if again is None:
             _step(ticket, TicketState.WAITING)
             ticket.save(update_fields=["state"])
-        else:
+        elif not deadlines.awaits_response(ticket):
             began = deadlines.start_of(again.said_at, again.heard_at)
             deadlines.next_response(ticket.brand, ticket, began).save()
     summary.refresh([ticket.pk])

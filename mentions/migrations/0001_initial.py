@@ -31,6 +31,7 @@ class Migration(migrations.Migration):
                 ('problem', models.JSONField(blank=True, default=dict)),
                 ('write_window_at', models.DateTimeField(blank=True, null=True)),
                 ('write_used', models.PositiveIntegerField(default=0)),
+                ('throttled_until', models.DateTimeField(blank=True, help_text='Sending waits until then.', null=True)),
                 ('brand', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='helpdesk.brand')),
                 ('channel', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='account', to='helpdesk.channel')),
             ],

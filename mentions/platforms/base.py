@@ -30,6 +30,7 @@ WORDS = {
     "backlog": "More had piled up than one look reads (%(detail)s); the oldest of it was left out.",
     "refused": "%(platform)s refused it: %(detail)s",
     "gone": "What this answers is no longer there.",
+    "missing": "%(platform)s has no such item (any more).",
     "settings": "The settings of this source are not complete: %(detail)s",
     "unsure": "The line broke while sending; it may or may not have arrived.",
     "bug": "We stumbled over this ourselves (%(detail)s). It is in the log.",
@@ -110,6 +111,7 @@ class Platform:
     private_reply: bool = False
     like: bool = False
     lookup: bool = False
+    reads_per_hour: int = 600  # of one source, to begin with: people can change it
     writes_per_hour: int | None = None
     by_hand: bool = False
     help: str = ""

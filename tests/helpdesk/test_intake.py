@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 import pytest
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from helpdesk import intake, summary
-from helpdesk.models import FAR, Deadline, Event, Message, Participant, Thread, Ticket, TicketLink, Visibility
+from helpdesk.intake.rows import Rows
+from helpdesk.models import FAR, Channel, Deadline, Event, Message, Participant, Thread, Ticket, TicketLink, Visibility
 from helpdesk.text.clean import cleaned
 from helpdesk.workflow import deadlines, tickets
 from helpdesk.workflow.tickets import Conflict
@@ -183,3 +186,69 @@ def test_private_words_are_told_apart(world: World) -> None:
     message = world.hear("card 4418", visibility=Visibility.PRIVATE)
     page = world.desk(world.agent).get(f"/desk/tickets/{message.ticket_id}/").content.decode()
     assert 'value="private" data-most="2000" data-parts="1"' in " ".join(page.split()) or "private" in page
+
+
+def told(world: World, who: str, text: str, minutes: float, **values: object) -> intake.Contact:
+    """A contact in thread "t", said so many minutes from now."""
+    at = timezone.now() + dt.timedelta(minutes=minutes)
+    person = intake.Person("bluesky", "demo:bluesky", f"demo:{who}", who, who.title())
+    return intake.Contact(person, "post", "t", cleaned(text), at, timezone.now(), **values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("state", ["waiting", "resolved"])
+def test_our_own_answer_and_their_next_word_in_one_page_leave_an_answer_due(world: World, state: str) -> None:
+    ticket = world.ticket(thread="t", key="asked")
+    asked = Message.objects.get()
+    tickets.log_call(ticket.pk, world.agent, "called")
+    if state == "resolved":
+        tickets.resolve(ticket.pk, world.agent)
+    page = [
+        told(world, "us", "From the app", -2, key="ours", parent_key="asked", ours=True),
+        told(world, "ana", "Do something!", -1, key="more", parent_key="asked", opened_by_author=True),
+    ]
+    with transaction.atomic():
+        intake.take_in(ticket.channel, page, {"asked": asked})
+    ticket.refresh_from_db()
+    assert (ticket.state, ticket.message_count) == ("open", 4)
+    running = Deadline.objects.get(ticket=ticket, met_at=None, dropped_at=None)
+    assert ticket.due_at == running.due_at
+    assert not Deadline.objects.filter(met_at__lt=F("started_at")).exists()
+    assert summary.differences([ticket.pk]) == []
+
+
+def test_what_is_spam_from_one_is_no_spam_from_another(world: World) -> None:
+    spam = world.ticket("buy followers", who="troll", thread="t")
+    tickets.close(spam.pk, world.agent, "spam")
+    bob = world.hear("my order 123 is missing", who="bob", thread="t", opened_by_author=False)
+    assert bob.ticket_id != spam.pk
+    assert Ticket.objects.get(pk=bob.ticket_id).due_at is not None
+    assert world.hear("more followers", who="troll", thread="t").ticket_id == spam.pk
+
+
+def test_the_same_thread_key_in_two_namespaces_is_two_threads(world: World) -> None:
+    with transaction.atomic():
+        for place, who in (("one.example", "ana"), ("two.example", "kirsi")):
+            person = intake.Person("bluesky", place, who, who, who)
+            at = timezone.now()
+            contact = intake.Contact(person, "post", "1", cleaned("hi"), at, at, opened_by_author=True)
+            channel = world.channel()
+            if who == "kirsi":
+                channel = Channel.objects.create(brand=world.brand, platform=channel.platform, name="Other")
+            intake.take_in(channel, [contact])
+    assert Thread.objects.count() == Ticket.objects.count() == 2
+
+
+def test_a_crowd_in_a_thread_is_not_loaded_for_one_more_word(world: World) -> None:
+    for number in range(30):
+        world.hear("me too", who=f"p{number}", thread="t", opened_by_author=False)
+    locked: list[int] = []
+    load = Rows._lock
+
+    def watched(self: Rows, ids: Collection[int]) -> None:
+        locked.extend(ids)
+        load(self, ids)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Rows, "_lock", watched)
+        world.hear("and me", who="late", thread="t", opened_by_author=False)
+    assert locked == []

@@ -122,6 +122,24 @@ def test_a_claim_to_be_as_old_as_the_calendar_breaks_no_page(heard: Heard) -> No
         assert desk.get(f"/desk/tickets/{ticket.pk}/").status_code == 200
 
 
+@pytest.mark.parametrize(("deep_hours_ago", "is_heard"), [(2, True), (0, False)])
+def test_a_post_dated_before_the_watermark_is_heard_on_a_deep_look(
+    heard: Heard, notifications: Answers, deep_hours_ago: int, is_heard: bool
+) -> None:
+    now = timezone.now()
+    position = {"indexed_at": now.isoformat(), "deep_at": (now - deep_hours_ago * HOUR).isoformat()}
+    Source.objects.update(cursor=position)
+    notifications(
+        {"notifications": [view("young", now - HOUR)], "cursor": "1"},
+        {"notifications": [view("tunnel", now - 3 * HOUR)]},
+    )
+    heard.poll()
+    assert is_stored("young")
+    assert is_stored("tunnel") == is_heard
+    heard.source.refresh_from_db()
+    assert now - dt.datetime.fromisoformat(heard.source.cursor["deep_at"]) < HOUR
+
+
 # --- ours, and theirs ------------------------------------------------------------------------------------------
 
 
@@ -269,98 +287,3 @@ def test_our_time_being_up_quarantines_nothing(heard: Heard, monkeypatch: pytest
     with pytest.raises(SoftTimeLimitExceeded):
         heard.poll()
     assert not Quarantine.objects.exists()
-
-
-# --- what no notification tells of -----------------------------------------------------------------------------
-
-
-def look_again(heard: Heard) -> None:
-    Mention.objects.update(check_at=timezone.now())
-    heard.poll()
-
-
-def test_a_reply_the_index_missed_is_found_beneath_ours(heard: Heard) -> None:
-    sent = heard.reply("Which order?")
-    delivery.deliver(sent.pk)
-    ours = sent.parts.get().external_id
-    bob = heard.network.add_account("bob.test")
-    heard.network.post(heard.ana, "It is 4711.", reply_to=ours)
-    heard.network.post(bob, "Mine too!", reply_to=ours)
-    heard.network.drop_notifications(heard.us)
-    look_again(heard)
-    texts = heard.ticket.messages.filter(kind="inbound").values_list("text", flat=True)
-    assert {"It is 4711.", "Mine too!"} <= set(texts)
-    assert Ticket.objects.count() == 1
-
-
-def test_a_customer_who_goes_on_beneath_their_own_post_is_heard(heard: Heard) -> None:
-    heard.network.post(heard.ana, "And it was raining.", reply_to=heard.uri)
-    heard.network.post(heard.network.add_account("bob.test"), "Same here.", reply_to=heard.uri)
-    heard.network.drop_notifications(heard.us)
-    look_again(heard)
-    texts = set(Message.objects.values_list("text", flat=True))
-    assert "And it was raining." in texts
-    assert "Same here." not in texts, "what others say beneath a customer's post is not said to us"
-
-
-def test_an_answer_by_the_platform_s_own_app_answers_the_ticket(heard: Heard) -> None:
-    heard.network.post(heard.us, "Sorry, it runs again at noon.", reply_to=heard.uri)
-    look_again(heard)
-    message = Message.objects.get(kind="reply")
-    assert (message.ticket, message.author) == (heard.ticket, None)
-    assert heard.ticket.state == "waiting"
-    look_again(heard)
-    assert Message.objects.filter(kind="reply").count() == 1
-
-
-def test_beneath_is_read_only_where_the_count_has_grown(heard: Heard) -> None:
-    heard.network.post(heard.ana, "And it was raining.", reply_to=heard.uri)
-    for _ in range(3):
-        look_again(heard)
-    asked = [request for request in heard.network.requests if request.method.endswith("getPostThread")]
-    assert len(asked) == 1
-
-
-def test_a_reply_of_ours_that_is_not_indexed_yet_is_not_gone(heard: Heard) -> None:
-    sent = heard.reply("Which order?")
-    delivery.deliver(sent.pk)
-    heard.network.fault("app.bsky.feed.getPosts", fault.Body(b'{"posts":[]}'))
-    heard.network.fault("app.bsky.feed.getPostThread", fault.Status(400, {"error": "NotFound"}), times=2)
-    Mention.objects.exclude(seen_at=None).update(check_at=None)
-    heard.poll()
-    assert Message.objects.get(kind="reply").text == "Which order?"
-
-
-def test_what_we_said_in_private_is_not_looked_for_in_public(heard: Heard) -> None:
-    sent = heard.reply("Your booking?", "private")
-    delivery.deliver(sent.pk)
-    assert sent.parts.get().state == "sent"
-    assert Mention.objects.count() == 1
-
-
-def test_a_reply_of_ours_deleted_on_the_platform_is_shown_as_gone(heard: Heard) -> None:
-    sent = heard.reply("Which order?")
-    delivery.deliver(sent.pk)
-    look_again(heard)
-    heard.network.delete(sent.parts.get().external_id)
-    look_again(heard)
-    message = Message.objects.get(kind="reply")
-    assert (message.text, bool(message.deleted_at)) == ("", True)
-
-
-@pytest.mark.parametrize(("deep_hours_ago", "is_heard"), [(2, True), (0, False)])
-def test_a_post_dated_before_the_watermark_is_heard_on_a_deep_look(
-    heard: Heard, notifications: Answers, deep_hours_ago: int, is_heard: bool
-) -> None:
-    now = timezone.now()
-    position = {"indexed_at": now.isoformat(), "deep_at": (now - deep_hours_ago * HOUR).isoformat()}
-    Source.objects.update(cursor=position)
-    notifications(
-        {"notifications": [view("young", now - HOUR)], "cursor": "1"},
-        {"notifications": [view("tunnel", now - 3 * HOUR)]},
-    )
-    heard.poll()
-    assert is_stored("young")
-    assert is_stored("tunnel") == is_heard
-    heard.source.refresh_from_db()
-    assert now - dt.datetime.fromisoformat(heard.source.cursor["deep_at"]) < HOUR

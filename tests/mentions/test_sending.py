@@ -22,6 +22,8 @@ from tests.fakes import bluesky_faults as fault
 from tests.mentions.conftest import Heard
 from tests.world import minutes
 
+PUT = "com.atproto.repo.putRecord"
+
 pytestmark = pytest.mark.django_db
 
 LONG = " ".join(f"Sentence number {number} explains a little more." for number in range(12))
@@ -274,3 +276,16 @@ def test_a_delivery_that_waits_is_not_due_for_the_sake_of_its_next_part(heard: H
     assert delivery.due_deliveries(timezone.now()) == [sent.pk]
     DeliveryPart.objects.filter(delivery=sent, position=0).update(send_after=timezone.now() + minutes(5))
     assert delivery.due_deliveries(timezone.now()) == []
+
+
+def test_one_account_s_throttle_holds_all_its_replies_and_costs_no_try(heard: Heard) -> None:
+    first, second = heard.reply("One."), heard.reply("Two.")
+    heard.network.fault(PUT, fault.retry_after(60))
+    delivery.deliver(first.pk)
+    part = first.parts.get()
+    assert (part.state, part.attempts) == ("queued", 0)
+    assert delivery.due_deliveries(timezone.now()) == []
+    assert delivery.deliver(second.pk) == {}
+    assert len([request for request in heard.network.requests if request.method == PUT]) == 1
+    later = timezone.now() + dt.timedelta(seconds=90)
+    assert set(delivery.due_deliveries(later)) == {first.pk, second.pk}

@@ -70,6 +70,7 @@ class Bluesky(Session):
         private_reply=True,
         like=True,
         lookup=True,
+        reads_per_hour=6000,  # the network takes 36,000 from one address
         writes_per_hour=5000,
     )
 
@@ -161,7 +162,8 @@ class Bluesky(Session):
         )
 
     def reread(self, stream: str, raw: Any) -> Page:
-        posts, malformed = read_each([raw], self._chat_message if stream == "direct" else self._post)
+        is_chat = isinstance(raw, dict) and "convoId" in raw
+        posts, malformed = read_each([raw], self._chat_message if is_chat else self._post)
         return Page(tuple(posts), tuple(malformed))
 
     def authors(self, ids: Sequence[str]) -> Mapping[str, Author]:
@@ -175,6 +177,7 @@ class Bluesky(Session):
 
     def lookup(self, ids: Sequence[str]) -> Found:
         posts, malformed, present = [], [], set[Any]()
+        ids = [name for name in ids if name.startswith("at://")]  # one that is no URI would fail all of them
         for start in range(0, len(ids), 25):
             answer = self.call("GET", "app.bsky.feed.getPosts", params={"uris": list(ids[start : start + 25])})
             views = answer.get("posts")
@@ -192,9 +195,9 @@ class Bluesky(Session):
         try:
             answer = self.call("GET", "app.bsky.feed.getPostThread", params={"uri": uri, "depth": 0, "parentHeight": 0})
         except PlatformError as error:
-            if error.code == "refused":  # 400 NotFound
-                return True
-            raise
+            if error.code in ("credentials", "throttled"):
+                raise
+            return error.code == "missing"
         thread = answer.get("thread")
         return isinstance(thread, dict) and str(thread.get("$type", "")).endswith("notFoundPost")
 
@@ -203,11 +206,13 @@ class Bluesky(Session):
         try:
             thread = self.call("GET", "app.bsky.feed.getPostThread", params=params).get("thread")
         except PlatformError as error:
-            if error.code == "refused":  # 400 NotFound: deleted since it was counted
+            if error.code == "missing":  # deleted since it was counted
                 return Page()
             raise
         below = thread.get("replies") if isinstance(thread, dict) else None
-        posts, malformed = read_each(below, lambda node: self._post(node["post"]) if "post" in node else None)
+        nodes = below if isinstance(below, list) else []
+        # blocked and missing ones are nodes without a post
+        posts, malformed = read_each([node["post"] for node in nodes if "post" in node], self._post)
         return Page(tuple(posts), tuple(malformed))
 
     def _direct(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
@@ -331,7 +336,7 @@ class Bluesky(Session):
         try:
             return self._sent(self.call("GET", "com.atproto.repo.getRecord", params=params))
         except PlatformError as error:
-            if error.code == "refused":  # 400 RecordNotFound
+            if error.code in ("missing", "refused"):  # older servers give RecordNotFound no name
                 return None
             raise
 

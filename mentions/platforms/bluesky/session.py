@@ -14,6 +14,8 @@ CHAT = {"atproto-proxy": "did:web:api.bsky.chat#bsky_chat"}
 STALE = {"ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"}
 # Of a service behind the PDS only this: it calls a token without its permission invalid, and a new one changes nothing.
 STALE_ELSEWHERE = {"ExpiredToken"}
+# What a PDS or AppView calls a record or post that is not there; any other refusal says nothing about it.
+MISSING = {"NotFound", "RecordNotFound"}
 
 
 class Session(Connector):
@@ -128,6 +130,8 @@ class Session(Connector):
             )
         if status in (401, 403):  # the log-in itself is judged where we log in
             return PlatformError("forbidden", detail, permanent=True)
+        if name in MISSING:
+            return PlatformError("missing", detail, permanent=True)
         if status in (400, 404, 413):
             return PlatformError("refused", detail, permanent=True)
         return PlatformError("undecodable", f"HTTP {status}", maybe_done=True)
