@@ -9,4 +9,3 @@ class HelpdeskConfig(AppConfig):
 
     def ready(self) -> None:
         import_string("helpdesk.conf.celery.app")  # makes shared tasks talk to our broker
-        import_string("helpdesk.checks.sqlite_version")

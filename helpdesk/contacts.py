@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -14,6 +15,7 @@ from helpdesk import events, intake
 from helpdesk.models import Channel, Customer, Message, Profile, ThreadKind, User, Visibility
 from helpdesk.ports import ports
 from helpdesk.text.clean import cleaned, one_line
+from helpdesk.text.phone import phone_name
 from helpdesk.workflow.brands import MANUAL
 from helpdesk.workflow.tickets import Refused, touch, words
 
@@ -35,6 +37,7 @@ class Logged:
 def log(channel: Channel, user: User, contact: Logged) -> Message:
     """The first message of the new (or joined) ticket. Refused names the field."""
     text = words(contact.text)
+    ways = _ways(contact, channel)
     now = timezone.now()
     said_at = contact.said_at or now
     if said_at > now + dt.timedelta(minutes=5):
@@ -43,7 +46,7 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
         raise Refused("said_at", "too_old", _("This lies more than ten years back. Say when they called or came."))
     key = secrets.token_urlsafe(12)
     item = intake.Contact(
-        person=_person(contact, channel),
+        person=_person(contact, channel, ways),
         thread_kind=ThreadKind.CONTACT,
         thread_key=key,
         text=cleaned(text),
@@ -58,7 +61,7 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
     assert message is not None
     message.author = user
     message.save(update_fields=["author"])
-    _also_known_as(message.profile, channel, contact)
+    _also_known_as(message.profile, channel, ways)
     touch(message.ticket, user)
     events.record(
         [events.happened("contact.logged", channel.brand_id, ticket=message.ticket_id, actor=user, message=message.pk)]
@@ -69,14 +72,11 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
 OLDEST = dt.timedelta(days=3653)
 
 
-def _also_known_as(profile: Profile | None, channel: Channel, contact: Logged) -> None:
+def _also_known_as(profile: Profile | None, channel: Channel, ways: Mapping[str, str]) -> None:
     """The other ways to reach them that were written down: profiles of the same customer, where they are nobody's yet."""
     assert profile is not None
-    phone, email = one_line(contact.phone, 40), contact.email.strip().lower()
-    digits = "".join(sign for sign in phone if sign.isdigit())
-    ways = {f"tel:{digits}": phone if digits else "", f"mailto:{email}": email}
     for external_id, handle in ways.items():
-        if handle and external_id != profile.external_id:
+        if external_id != profile.external_id:
             Profile.objects.get_or_create(
                 brand_id=channel.brand_id,
                 namespace=MANUAL,
@@ -85,34 +85,38 @@ def _also_known_as(profile: Profile | None, channel: Channel, contact: Logged) -
             )
 
 
-def _person(contact: Logged, channel: Channel) -> intake.Person:
-    name, phone, email = one_line(contact.name, 200), one_line(contact.phone, 40), contact.email.strip().lower()
-    digits = "".join(sign for sign in phone if sign.isdigit())
+def _ways(contact: Logged, channel: Channel) -> dict[str, str]:
+    """How they can be reached, as written down: the name of each way (the same however it is written) -> to show."""
+    ways: dict[str, str] = {}
+    phone, email = one_line(contact.phone, 40), contact.email.strip().lower()
+    if phone:
+        name, handle = phone_name(phone, channel.brand.country)
+        if len(name) < len("tel:") + 3:
+            raise Refused("phone", "no_number", _("This is no phone number."))
+        ways[name] = handle
     if len(email) > 254:
         raise Refused("email", "too_long", _("An address has at most 254 characters."))
-    if phone and len(digits) < 3:
-        raise Refused("phone", "no_number", _("This is no phone number."))
+    if email:
+        ways[f"mailto:{email}"] = email
+    return ways
+
+
+def _person(contact: Logged, channel: Channel, ways: Mapping[str, str]) -> intake.Person:
+    """Whom intake files it under. What is known of somebody stays as it is: an empty handle or name changes nothing."""
+    name = one_line(contact.name, 200)
     if contact.customer is not None and name:
         raise Refused("name", "not_both", _("Give a known customer or a name, not both."))
-    if contact.customer is None and not (name or phone or email):
+    if contact.customer is None and not (name or ways):
         raise Refused("name", "blank", _("Say who it was: a name, a phone number or an address."))
-    way = f"tel:{digits}" if digits else f"mailto:{email}" if email else ""
-    external = _name_of(contact.customer, way, channel) if contact.customer else way
-    return intake.Person(
-        channel.platform,
-        MANUAL,
-        external or f"person:{secrets.token_urlsafe(12)}",
-        phone or email,
-        name or ("" if contact.customer else (phone or email)[:200]),
-        customer=contact.customer,
-    )
-
-
-def _name_of(customer: Customer, way: str, channel: Channel) -> str:
-    """What a known customer is called among those kept by hand: as before, else the number they were reached at."""
-    mine = Profile.objects.filter(brand_id=channel.brand_id, namespace=MANUAL)
-    known = mine.filter(customer=customer).order_by("id").first()
-    if known is not None:
-        return known.external_id
-    taken = not way or mine.filter(external_id=way).exists()
-    return f"customer:{customer.public_id}" if taken else way
+    mine = Profile.objects.filter(brand_id=channel.brand_id, namespace=MANUAL).order_by("id")
+    known = mine.filter(customer=contact.customer) if contact.customer else mine.filter(external_id__in=ways)
+    found = known.filter(external_id__in=ways).first() or known.first()
+    if found is not None:
+        return intake.Person(channel.platform, MANUAL, found.external_id, customer=found.customer)
+    if contact.customer is not None:
+        free = [way for way in ways if not mine.filter(external_id=way).exists()]
+        way = free[0] if free else f"customer:{contact.customer.public_id}"
+        return intake.Person(channel.platform, MANUAL, way, ways.get(way, ""), customer=contact.customer)
+    way = next(iter(ways), f"person:{secrets.token_urlsafe(12)}")
+    handle = ways.get(way, "")
+    return intake.Person(channel.platform, MANUAL, way, handle, name or handle)

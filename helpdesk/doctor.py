@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from helpdesk.checks import sqlite_version
+from helpdesk.checks import sqlite_note
 from helpdesk.models import Brand, Membership
 from helpdesk.permissions import Role
 from helpdesk.ports import Finding, ports
@@ -39,7 +39,7 @@ def _database() -> Finding:
 
 
 def _sqlite() -> list[Finding]:
-    return [Finding("SQLite", True, f"warning: {warning.msg} {warning.hint}") for warning in sqlite_version()]
+    return [Finding("SQLite", True, f"warning: {note}") for note in [sqlite_note()] if note]
 
 
 def _broker() -> list[Finding]:

@@ -31,9 +31,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 # NAT64 and IPv4-compatible addresses hold an IPv4 address in their last 32 bits
-CARRIES_IPV4 = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::/96")]
+CARRIES_IPV4 = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")]
 # Local NAT64 and site-local: private, whatever Python's table of the day says
-NEVER_PUBLIC = [ipaddress.ip_network(net) for net in ("64:ff9b:1::/48", "fec0::/10")]
+NEVER_PUBLIC = [ipaddress.ip_network(net) for net in ("64:ff9b:1::/48", "fec0::/10", "3fff::/20", "5f00::/16")]
 
 
 class NetError(Exception):

@@ -6,13 +6,14 @@ Killing a worker outright is safe here: what it was doing is a leased row, found
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -30,6 +31,23 @@ class PortTaken(Exception):
     """Something else listens there."""
 
 
+class NotAlone(Exception):
+    """Somebody else runs on this folder."""
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder while the block runs: two beats on one broker in files would wake each worker twice."""
+    with (folder / "up.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise NotAlone(
+                f"This is running already on the data in {folder}. Stop it first, or set HELPDESK_DATA to another folder."
+            ) from error
+        yield
+
+
 def commands(host: str, port: int) -> dict[str, list[str]]:
     """The three processes and how each is started."""
     python = sys.executable
@@ -38,7 +56,7 @@ def commands(host: str, port: int) -> dict[str, list[str]]:
     return {
         "web": [
             python, "-m", "uvicorn", "helpdesk.conf.asgi:application", "--host", host, "--port", str(port), "--log-level", "warning",
-            "--no-server-header", "--timeout-graceful-shutdown", "1", "--lifespan", "off",
+            "--no-server-header", "--proxy-headers" if settings.BEHIND_PROXY else "--no-proxy-headers", "--timeout-graceful-shutdown", "1", "--lifespan", "off",
         ],
         "worker": [
             *celery, "worker", "-Q", "deliver,wake,poll", "-c", str(settings.WORKER_PROCESSES), "-l", level, "--without-gossip", "--without-mingle",

@@ -257,6 +257,7 @@ def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
         stored = account.secrets
     except Unreadable:
         stored = {}
+    _not_elsewhere(platform, account.settings, given)
     settings, secrets = split_settings(platform, {**account.settings, **stored, **given})
     identity, session = probe(platform, settings, secrets, account.pk)
     if account.external_id and identity.external_id != account.external_id:
@@ -275,6 +276,25 @@ def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
             next_poll_at=timezone.now(), failures=0, breaker_until=None, throttled_until=None, problem={}
         )
         events.record([events.happened("account.reconnected", row.brand_id, actor=user, account=row.pk)])
+
+
+def _not_elsewhere(platform: Platform, settings: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """A stored secret goes only where it was entered for: who names another server or log-in enters it again."""
+    moved = [
+        setting
+        for setting in platform.settings
+        if not setting.secret
+        and str(given.get(setting.name, settings.get(setting.name, ""))).strip().rstrip("/")
+        != str(settings.get(setting.name, ""))
+    ]
+    missing = [setting for setting in platform.settings if setting.secret and not given.get(setting.name)]
+    if moved and missing:
+        raise Refused(
+            f"settings.{missing[0].name}",
+            "required",
+            _("Enter this again: %(label)s has changed, and what is stored is not sent anywhere else.")
+            % {"label": moved[0].label},
+        )
 
 
 def refused(used: Account, problem: Mapping[str, Any]) -> None:

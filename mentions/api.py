@@ -53,7 +53,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         return {"code": state.code, "words": state.words, "why": state.why}
 
 
-class Problem(serializers.Serializer[Any]):
+class PollProblem(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField(required=False, allow_blank=True)
 
@@ -65,7 +65,7 @@ class PollCounts(serializers.Serializer[Any]):
     edited = serializers.IntegerField(required=False)
     deleted = serializers.IntegerField(required=False)
     quarantined = serializers.IntegerField(required=False)
-    problem = Problem(required=False)
+    problem = PollProblem(required=False)
 
 
 class PlatformSetting(serializers.Serializer[Any]):
@@ -147,9 +147,11 @@ class SourceView(ReadResource):
     @extend_schema(request=None, responses=PollCounts)
     @action(detail=True, methods=["post"])
     def poll(self, request: Request, pk: str) -> Response:
-        """Look now, and say what came. `claimed` is false where a worker is at it already, and nothing else is said."""
+        """Look now, and say what came. `claimed` is false where a worker is at it already, and nothing else is said.
+
+        409 while the platform asked us to wait or the hour's requests are used up."""
         self.no_body()
-        return Response(polling.poll(self.get_object().pk, forced=True))
+        return Response(polling.poll_now(self.get_object().pk))
 
 
 class QuarantineSerializer(serializers.ModelSerializer[Quarantine]):

@@ -101,7 +101,7 @@ def make() -> Made:
         return Made(found, "")
     password = secrets.token_urlsafe(9)
     with transaction.atomic():
-        brand = open_brand(SLUG, "Northwind Rail", time_zone="Europe/Stockholm")
+        brand = open_brand(SLUG, "Northwind Rail", time_zone="Europe/Stockholm", country="SE")
         people = {role: _member(brand, email, name, role, password) for email, name, role in PEOPLE}
         events.record([events.happened("brand.opened", brand)])
     sources = {channel: _listen(brand, people[Role.OWNER], channel) for channel in CHANNELS}

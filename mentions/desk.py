@@ -206,7 +206,11 @@ def _source(request: HttpRequest, source_id: int) -> Source:
 def poll_now(request: HttpRequest, source_id: int) -> HttpResponse:
     source = _source(request, source_id)
     demand(request, "source.poll", source.brand_id)
-    counts = polling.poll(source.pk, forced=True)
+    try:
+        counts = polling.poll_now(source.pk)
+    except Conflict as conflict:
+        flash.info(request, str(conflict))
+        return redirect("desk:sources")
     if not counts["claimed"]:
         flash.info(request, _("A worker is at it already."))
     elif counts.get("problem"):

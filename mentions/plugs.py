@@ -69,7 +69,7 @@ class PlatformMouth:
             connector = accounts.open_connector(channel.account)
         except PlatformError as error:
             raise ReplyRefused("text", error.code, accounts.problem_words(error.problem, channel.platform)) from error
-        self._check_length(connector, action, text)
+        self._check_length(connector, action, text, registry.name_of(channel.appears_as))
         mention = reply_to.mention
         target = mention.reference if action != "private" or mention.kind == "direct" else {}
         author = reply_to.profile.external_id if reply_to.profile else ""
@@ -85,13 +85,12 @@ class PlatformMouth:
             )
         return parts
 
-    def _check_length(self, connector: object, action: str, text: str) -> None:
+    def _check_length(self, connector: object, action: str, text: str, name: str) -> None:
         from mentions.platforms.base import Connector
 
         assert isinstance(connector, Connector)
         limits = connector.limits(action)
         size, most = connector.length(text), limits.max_length * limits.max_parts
-        name = connector.platform.name
         if size > most:
             where = (
                 _("%(most)d in up to %(parts)d posts") % {"most": limits.max_length, "parts": limits.max_parts}
@@ -104,12 +103,12 @@ class PlatformMouth:
                 _("This has %(size)d characters; %(platform)s takes %(where)s. Take out %(over)d.")
                 % {"size": size, "platform": name, "where": where, "over": size - most},
             )
-        if limits.max_bytes and limits.max_parts == 1 and len(text.encode()) > limits.max_bytes:
+        if limits.max_bytes and len(text.encode()) > limits.max_bytes * limits.max_parts:
             raise ReplyRefused(
                 "text",
                 "too_long",
                 _("This is more than %(most)d bytes, the most %(platform)s takes. Shorten it.")
-                % {"most": limits.max_bytes, "platform": name},
+                % {"most": limits.max_bytes * limits.max_parts, "platform": name},
             )
 
     def platform_name(self, key: str) -> str:

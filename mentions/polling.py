@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from helpdesk import notices
@@ -53,6 +54,19 @@ def claim(source_id: int, *, forced: bool = False) -> ingest.Lease | None:
         source.last_tried_at = now
         source.save(update_fields=["lease_until", "lease_token", "last_tried_at", "budget_window_at", "budget_used"])
     return ingest.Lease(source, source.lease_token)
+
+
+def poll_now(source_id: int) -> dict[str, Any]:
+    """A look that a person asked for: at any time, but not while the platform or the budget says wait (Conflict)."""
+    source = Source.objects.select_related("account").get(pk=source_id)
+    until = source.throttled_until
+    if until is not None and until > timezone.now():
+        why = accounts.problem_words(source.problem, source.account.channel.appears_as)
+        raise Conflict(
+            _("%(why)s The next look is at %(time)s.")
+            % {"why": why, "time": date_format(timezone.localtime(until), "H:i")}
+        )
+    return poll(source_id, forced=True)
 
 
 def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:

@@ -170,7 +170,8 @@ PASSWORDS = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_passw
 
 
 def ticket_verb(name: str, changed: Probe, body: Any = None, thing: str = "ticket") -> Row:
-    return desk(f"tickets/<ticket_id>/{name}/", thing, POST=post(AGENT, 302, changed, body))
+    """A verb is a POST; who merely follows its address (after logging in again, say) comes back to the ticket."""
+    return desk(f"tickets/<ticket_id>/{name}/", thing, GET=Rule(READ, 302), POST=post(AGENT, 302, changed, body))
 
 
 def contact(scene: Scene) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import django_filters as filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
-from helpdesk.models import FAR, MessageKind, Ticket
+from helpdesk.models import FAR, Customer, MessageKind, Profile, Ticket
 from helpdesk.states import PartState, TicketState
+from helpdesk.text.phone import phone_name
 from helpdesk.text.triage import Intent, Sentiment, Urgency
 
 
@@ -87,7 +88,11 @@ class BrandFilter(filters.FilterSet):
 
 class CustomerFilter(BrandFilter):
     name = filters.CharFilter(lookup_expr="istartswith", max_length=200)
-    handle = filters.CharFilter(field_name="profiles__handle", lookup_expr="iexact", distinct=True, max_length=255)
+    handle = filters.CharFilter(method="known_as", max_length=255, help_text="A handle, address or number, whole.")
+
+    def known_as(self, rows: QuerySet[Customer], name: str, value: str) -> QuerySet[Customer]:
+        same = Q(handle__iexact=value) | Q(external_id=phone_name(value)[0])
+        return rows.filter(pk__in=Profile.objects.filter(same).values("customer"))
 
 
 class TicketFilter(BrandFilter):

@@ -57,7 +57,12 @@ class LineField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
-        return one_line(super().to_internal_value(data), self.max_length or 1000)
+        line = one_line(super().to_internal_value(data), len(data) + 1)
+        if self.max_length and len(line) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        if not line and not self.allow_blank:
+            self.fail("blank")
+        return line
 
 
 class OneOf(serializers.ChoiceField):
@@ -77,6 +82,7 @@ class BrandSerializer(serializers.ModelSerializer[Brand]):
             "name",
             "time_zone",
             "locale",
+            "country",
             "first_response_hours",
             "next_response_hours",
             "reopen_hours",
@@ -290,6 +296,7 @@ class CustomerChange(StrictSerializer):
 class BrandChange(StrictSerializer):
     name = LineField(max_length=100, required=False)
     time_zone = serializers.CharField(max_length=64, required=False)
+    country = serializers.CharField(max_length=2, required=False, allow_blank=True)
     first_response_hours = serializers.DecimalField(
         max_digits=7, decimal_places=2, required=False, min_value=LEAST, max_value=MOST
     )

@@ -162,7 +162,7 @@ class MemberView(mixins.ListModelMixin, Resource):
     filterset_class = BrandFilter
 
     def rows(self) -> QuerySet[Membership]:
-        return Membership.objects.select_related("brand", "user")
+        return Membership.objects.filter(user__is_active=True).select_related("brand", "user")
 
 
 class CustomerView(ReadResource):

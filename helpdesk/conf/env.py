@@ -102,6 +102,16 @@ class Env:
 
         return self.read(name, "", parse, "must be redis://host:6379/0")
 
+    def mail(self, name: str) -> dict[str, Any]:
+        """Django's EMAIL_ settings; {} where no server is named."""
+
+        def parse(raw: str) -> dict[str, Any]:
+            if not raw.startswith(("smtp://", "smtps://", "smtp+tls://", "smtp+ssl://", "consolemail://")):
+                raise ValueError("unknown scheme")
+            return dict(environ.Env.email_url_config(raw))
+
+        return self.read(name, {}, parse, "must be smtp+tls://user:password@host:587 (or smtp://, smtp+ssl://)")
+
     def seal_keys(self, name: str, file: Path) -> list[str]:
         """Fernet keys, newest first: the variable, else a file that is made on first use (mode 0600)."""
 
@@ -134,12 +144,14 @@ def _flag(raw: str) -> bool:
 
 
 def private_folder(path: Path) -> Path:
-    """`path`, made with mode 0700 where it did not exist."""
+    """`path` with mode 0700, made where it did not exist."""
     if not path.exists():
         try:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ImproperlyConfigured(f"HELPDESK_DATA={path}: cannot make this folder ({error.strerror}).") from error
+    elif path.stat().st_mode & 0o077 and path.stat().st_uid == os.getuid():
+        path.chmod(0o700)
     return path
 
 

@@ -34,7 +34,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-if env.flag("HELPDESK_BEHIND_PROXY", False):  # only then are the proxy's headers believed
+BEHIND_PROXY = env.flag("HELPDESK_BEHIND_PROXY", False)
+if BEHIND_PROXY:  # only then are the proxy's headers believed
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 X_FRAME_OPTIONS = "DENY"
@@ -64,6 +65,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "helpdesk.desk.middleware.SaneCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "helpdesk.api.middleware.AddressMiddleware",
@@ -111,7 +113,8 @@ else:
     _db["OPTIONS"] = {**_db.get("OPTIONS", {}), "application_name": "helpdesk"}
     # Under ASGI a thread lives for one request, and so would its connection: the web process (asgi.py) shares some.
     # Workers do not: a pool does not survive their fork.
-    if POOLED:
+    if POOLED:  # the web: no question of a page is worth more than this
+        _db["OPTIONS"]["options"] = "-c statement_timeout=30000"
         _db["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 20}
     else:
         _db["CONN_MAX_AGE"] = 60
@@ -142,6 +145,15 @@ LEASE_SECONDS = env.number("HELPDESK_LEASE_SECONDS", 120, low=2, high=3600)
 # The longest a whole request to a platform may take, in seconds, from DNS to the last byte.
 REQUEST_SECONDS = env.number("HELPDESK_REQUEST_SECONDS", 20, low=1, high=300)
 DEMO = env.flag("HELPDESK_DEMO", False)
+
+# --- mail: password links ---------------------------------------------------------------------------------------
+MAIL = env.mail("HELPDESK_MAIL_URL")
+EMAIL_BACKEND = MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST, EMAIL_PORT = MAIL.get("EMAIL_HOST", ""), MAIL.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.get("EMAIL_HOST_USER") or "", MAIL.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL.get("EMAIL_USE_TLS", False), MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("HELPDESK_MAIL_FROM", "helpdesk@localhost")
 
 # --- people ----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "helpdesk.User"
@@ -293,6 +305,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "httpcore": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # who asks for what is not there is no news
         # a line for each wake-up, each poll, each reply: only where somebody asked for it
         **{
             name: {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"}

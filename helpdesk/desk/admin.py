@@ -7,15 +7,19 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
-from django.db import models
+from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminTextInputWidget
 
+from helpdesk import events
+from helpdesk.desk.accounts import password_link
 from helpdesk.desk.site import site
 from helpdesk.models import ApiToken, Brand, Customer, Membership, User
 from helpdesk.permissions import brands_where, may, may_anywhere
+from helpdesk.text.clean import cleaned, one_line
 
 
 class ScopedAdmin(ModelAdmin):
@@ -61,6 +65,33 @@ class ScopedAdmin(ModelAdmin):
     def _may(self, request: HttpRequest, action: str, obj: Any) -> bool:
         user: Any = request.user
         return may_anywhere(user, action) if obj is None else may(user, action, obj.brand_id)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Nothing but what `list_filter` offers: Django would let any column be probed, by regular expressions too."""
+        return lookup in {str(name) for name in self.get_list_filter(request)} if request else False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """What is typed here is cleaned as everywhere, and leaves an event."""
+        for name in form.changed_data:
+            value = getattr(obj, name, None)
+            if isinstance(value, str):
+                field = self.model._meta.get_field(name)
+                lines = isinstance(field, models.TextField)
+                setattr(obj, name, cleaned(value).text if lines else one_line(value, field.max_length or 1000))
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            self.happened(request, obj, "changed" if change else "added", fields=sorted(form.changed_data))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with transaction.atomic():
+            self.happened(request, obj, "removed")
+            super().delete_model(request, obj)
+
+    def happened(self, request: HttpRequest, obj: Any, what: str, **values: Any) -> None:
+        noun = self.model._meta.model_name
+        actor: Any = request.user
+        about = {} if noun == "brand" else {str(noun): obj.pk}
+        events.record([events.happened(f"{noun}.{what}", obj.brand_id, actor=actor, **about, **values)])
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         if not self.has_view_permission(request):
@@ -115,6 +146,7 @@ class BrandAdmin(ScopedAdmin):
         "slug",
         "time_zone",
         "locale",
+        "country",
         "first_response_hours",
         "next_response_hours",
         "reopen_hours",
@@ -125,13 +157,36 @@ class BrandAdmin(ScopedAdmin):
     ordering = ("name",)
 
 
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A member's role; a brand keeps an owner."""
+
+    class Meta:
+        model = Membership
+        fields = ("role",)
+
+    def clean_role(self) -> str:
+        role = str(self.cleaned_data["role"])
+        if role != "owner" and _is_last_owner(self.instance):
+            raise forms.ValidationError(_("A brand keeps at least one owner: make somebody else owner first."))
+        return role
+
+
+def _is_last_owner(row: Membership) -> bool:
+    owners = Membership.objects.filter(brand=row.brand_id, role="owner")
+    return owners.filter(pk=row.pk).exists() and owners.count() == 1
+
+
 class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
     """A member by address: known people are added, new ones get an account without a password."""
 
     email = forms.EmailField(
-        label=gettext_lazy("Email"), help_text=gettext_lazy("Somebody new sets a password by “Forgot your password?”.")
+        label=gettext_lazy("Email"),
+        widget=UnfoldAdminEmailInputWidget,
+        help_text=gettext_lazy("For somebody new you get a link to pass on, with which they choose a password."),
     )
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=100, required=False)
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=100, required=False, widget=UnfoldAdminTextInputWidget
+    )
 
     class Meta:
         model = Membership
@@ -147,9 +202,9 @@ class MembershipForm(forms.ModelForm):  # type: ignore[type-arg]
     def save(self, commit: bool = True) -> Any:
         email = self.cleaned_data["email"].strip().lower()
         name = self.cleaned_data["name"] or email.split("@")[0]
-        self.instance.user = User.objects.filter(email=email).first() or User.objects.create_user(
-            email, None, name=name
-        )
+        known = User.objects.filter(email=email).first()
+        self.instance.user = known or User.objects.create_user(email, None, name=name)
+        self.instance.is_new_person = known is None
         return super().save(commit)
 
 
@@ -162,25 +217,24 @@ class MembershipAdmin(ScopedAdmin):
     list_select_related = ("user", "brand")
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        if obj is None:
-            kwargs["form"] = MembershipForm
+        kwargs["form"] = MembershipForm if obj is None else RoleForm
         return super().get_form(request, obj, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("role",) if obj else ("brand", "email", "name", "role")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if change and self._is_last_owner(obj) and obj.role != "owner":
-            flash.error(request, _("A brand keeps at least one owner: make somebody else owner first."))
-            return
         super().save_model(request, obj, form, change)
+        if getattr(obj, "is_new_person", False):
+            link = password_link(request, obj.user)
+            flash.warning(
+                request,
+                _("Pass this link on to %(name)s: it lets them choose a password, once. %(link)s")
+                % {"name": obj.user.name, "link": link},
+            )
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not (obj and self._is_last_owner(obj))
-
-    def _is_last_owner(self, row: Membership) -> bool:
-        owners = Membership.objects.filter(brand=row.brand_id, role="owner")
-        return owners.filter(pk=row.pk).exists() and owners.count() == 1
+        return super().has_delete_permission(request, obj) and not (obj and _is_last_owner(obj))
 
 
 @register(ApiToken)
@@ -201,7 +255,8 @@ class ApiTokenAdmin(ScopedAdmin):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("brand", "scopes", "hint", "expires_at", "last_used_at") if obj else ()
+        kept = ("brand", "scopes", "hint", "expires_at", "last_used_at")
+        return (*kept, *(("revoked_at",) if obj.revoked_at else ())) if obj else ()
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "scopes":
@@ -221,4 +276,6 @@ class ApiTokenAdmin(ScopedAdmin):
             return
         row, token = ApiToken.issue(request.user, scopes=obj.scopes, brand=obj.brand, name=obj.name)  # type: ignore[arg-type]
         obj.pk, obj.hash, obj.user_id = row.pk, row.hash, row.user_id
+        with transaction.atomic():
+            self.happened(request, row, "added")
         flash.warning(request, _("Copy it now, it is not shown again: %(token)s") % {"token": token})

@@ -93,8 +93,9 @@ def inbox(request: HttpRequest, view: str) -> HttpResponse:
 @require_POST
 def choose_brand(request: HttpRequest) -> HttpResponse:
     """Work in one brand, or in all ("")."""
-    raw = request.POST.get("brand", "")
-    request.session["brand"] = int(raw) if raw.isascii() and raw.isdigit() and int(raw) in request.user.roles else None  # type: ignore[union-attr]
+    raw, mine = request.POST.get("brand", ""), request.user.roles  # type: ignore[union-attr]
+    is_number = raw.isascii() and raw.isdigit() and len(raw) < 19
+    request.session["brand"] = int(raw) if is_number and int(raw) in mine else None
     target = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()

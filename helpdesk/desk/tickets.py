@@ -15,9 +15,11 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from helpdesk.desk import inbox
 from helpdesk.desk.forms import sent_before
@@ -44,7 +46,7 @@ def ticket(request: HttpRequest, ticket_id: int) -> HttpResponse:
 def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
     from helpdesk.desk.site import site
 
-    view = request.GET.get("view", "next")
+    view = request.POST.get("view") or request.GET.get("view", "next")
     beside = inbox.listing(request, view if view in VIEWS else "next", inbox.BESIDE)
     conversation = _conversation(row)
     context = {
@@ -52,6 +54,7 @@ def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = N
         **beside,
         "ticket": row,
         "conversation": conversation,
+        "seen": max((message.pk for message in conversation), default=0),
         "composer": _composer(row, conversation, draft or {}),
         "person": _person(request, row),
         "links": TicketLink.objects.filter(later=row).select_related("earlier"),
@@ -110,9 +113,11 @@ def verb(needs: str) -> Callable[[Callable[[HttpRequest, Ticket], str]], Callabl
     """A POST on a ticket: visible first (404), then the role (403), then the act; its sentence becomes a message."""
 
     def wrap(act: Callable[[HttpRequest, Ticket], str]) -> Callable[..., HttpResponse]:
-        @require_POST
+        @require_http_methods(["GET", "POST"])
         def view(request: HttpRequest, ticket_id: int) -> HttpResponse:
             row = visible(request, ticket_id)
+            if request.method != "POST":  # the address after a mistake, or after a log-in: back to the page
+                return back_to(request, row)
             demand(request, needs, row.brand_id)
             try:
                 said = act(request, row)
@@ -133,11 +138,18 @@ def verb(needs: str) -> Callable[[Callable[[HttpRequest, Ticket], str]], Callabl
             except PermissionRefused as refusal:
                 raise PermissionDenied(str(refusal)) from refusal
             flash.success(request, said)
-            return redirect("desk:ticket", ticket_id=ticket_id)
+            return back_to(request, row)
 
         return view
 
     return wrap
+
+
+def back_to(request: HttpRequest, row: Ticket) -> HttpResponse:
+    """The ticket's page, with the list beside it that the agent was working through."""
+    view = request.POST.get("view", "")
+    kept = f"?{urlencode({'view': view})}" if view in VIEWS else ""
+    return redirect(reverse("desk:ticket", args=[row.pk]) + kept)
 
 
 def demand(request: HttpRequest, needs: str, brand_id: int) -> None:
@@ -161,6 +173,8 @@ def answer(request: HttpRequest, row: Ticket) -> str:
         raise Refused("mode", "required", _("Choose how to answer: in public, privately, by a note or a call."))
     with transaction.atomic():
         if not sent_before(request):
+            if mode in ("public", "private"):
+                _nobody_was_faster(row, me(request), request.POST.get("seen", ""))
             _write(row, me(request), mode, request.POST.get("text", ""))
     return str(SAID[mode])
 
@@ -171,6 +185,21 @@ SAID = {
     "note": gettext_lazy("Noted, for colleagues only."),
     "call": gettext_lazy("The call is logged."),
 }
+
+
+def _nobody_was_faster(row: Ticket, user: User, seen: str) -> None:
+    """Conflict where a colleague answered, or the customer wrote, after the last entry this page showed."""
+    tickets.locked(row.pk)
+    if not (seen.isascii() and seen.isdigit() and len(seen) < 19):
+        return
+    later = row.messages.filter(pk__gt=int(seen), kind__in=["reply", "call", "inbound"], deleted_at=None)
+    newest = later.exclude(author=user).select_related("author", "profile").order_by("-pk").first()
+    if newest is None:
+        return
+    if newest.kind == "inbound":
+        raise Conflict(_("They wrote again while you were writing. Read it above, then send once more."))
+    name = newest.author.name if newest.author else _("A colleague")
+    raise Conflict(_("%(name)s answered while you were writing. Read it above, then send once more.") % {"name": name})
 
 
 def _write(row: Ticket, user: User, mode: str, text: str) -> None:

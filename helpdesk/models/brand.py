@@ -4,9 +4,10 @@ import zoneinfo
 from decimal import Decimal
 from typing import Any
 
+import phonenumbers
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -15,9 +16,17 @@ from helpdesk.permissions import Role
 
 
 def valid_time_zone(value: str) -> None:
-    if value not in zoneinfo.available_timezones():
+    if ("/" not in value and value != "UTC") or value not in zoneinfo.available_timezones():
         raise ValidationError(
             _("%(zone)s is no time zone. Use a name such as Europe/Stockholm."), params={"zone": value}
+        )
+
+
+def valid_country(value: str) -> None:
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValidationError(
+            _("%(country)s is no country with phone numbers. Use two capital letters, such as SE."),
+            params={"country": value},
         )
 
 
@@ -44,7 +53,19 @@ class Brand(models.Model):
     slug = models.SlugField(_("short name"), max_length=50, unique=True, help_text=_("In addresses and in the API."))
     name = models.CharField(_("name"), max_length=100)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[valid_time_zone])
-    locale = models.CharField(_("language"), max_length=10, default="en")
+    locale = models.CharField(
+        _("language"),
+        max_length=10,
+        default="en",
+        validators=[RegexValidator(r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$", _("A language such as en or pt-BR."))],
+    )
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        blank=True,
+        help_text=_("Two letters, such as SE: whose phone numbers are written without a plus sign."),
+        validators=[valid_country],
+    )
     first_response_hours = hours(4, _("first answer within"), _("Hours from the first message to our first answer."))
     next_response_hours = hours(8, _("next answer within"), _("Hours from each later message to our answer."))
     reopen_hours = hours(24, _("conversation window"), _("Hours in which a new message reopens or joins a ticket."))

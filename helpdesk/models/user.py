@@ -38,6 +38,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[UserManager] = UserManager()
+    home_zone = ""  # their own time zone, else their first brand's; known once `roles` is
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
@@ -60,7 +61,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     @cached_property
     def roles(self) -> dict[int, str]:
         """Role by brand id, read once per request. A token narrows it (`helpdesk.api.auth`)."""
-        return dict(self.memberships.order_by("brand_id").values_list("brand_id", "role"))
+        rows = list(self.memberships.order_by("brand_id").values_list("brand_id", "role", "brand__time_zone"))
+        self.home_zone = self.time_zone or (rows[0][2] if rows else "")
+        return {brand_id: role for brand_id, role, _zone in rows}
 
     @property
     def is_staff(self) -> bool:

@@ -14,10 +14,14 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 MAX_CHARS = 20_000
 SURROGATES = re.compile("[\ud800-\udfff]")
 # C0 and C1 without tab, line feed and carriage return; the byte order mark; Unicode non-characters
 CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ufdd0-\ufdef]")
+MOST_MARKS = 30  # on one letter; Unicode's own stream-safe format allows as many
+MARKS = regex.compile(rf"\p{{M}}{{{MOST_MARKS + 1},}}")
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
 BIDI_NAMES = {
     "\u202a": "LRE", "\u202b": "RLE", "\u202c": "PDF", "\u202d": "LRO", "\u202e": "RLO",
@@ -42,6 +46,7 @@ def cleaned(raw: str, limit: int = MAX_CHARS) -> Cleaned:
     text = SURROGATES.sub("\ufffd", head).replace("\x00", "\ufffd")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = CONTROLS.sub("", text)
+    text = MARKS.sub(lambda hit: hit[0][:MOST_MARKS], text)  # sorting them costs the square of their number
     text = unicodedata.normalize("NFC", text).strip()
     return Cleaned(text[:limit].rstrip() if len(text) > limit else text, len(text) > limit or len(head) < len(raw))
 

@@ -110,7 +110,7 @@ def _not_over(ticket: Ticket) -> None:
 def _frozen(ticket: Ticket, action: str, target: Message | None, text: str) -> list[FrozenPart]:
     ability = ports.mouth.ability(ticket.channel, action, target)
     if not ability.allowed:
-        raise Refused("visibility", "not_possible_here", ability.why_not)
+        raise Refused("ticket" if action == "like" else "visibility", "not_possible_here", ability.why_not)
     try:
         return ports.mouth.freeze(ticket.channel, action, target, text)
     except ReplyRefused as refusal:

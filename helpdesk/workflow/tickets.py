@@ -141,7 +141,7 @@ def assign(ticket_id: int, user: User, assignee: User | None) -> Ticket:
         role_of(assignee, ticket.brand_id) is None or not may(assignee, "ticket.reply", ticket.brand_id)
     ):
         raise Refused("assignee", "not_a_colleague", _("Nobody with that number answers for this brand."))
-    taken = ticket.assignee_id not in (None, user.pk)
+    taken = ticket.assignee_id not in (None, user.pk) and role_of_owner(ticket) is not None
     if taken and assignee != ticket.assignee and not may(user, "ticket.reassign", ticket.brand_id):
         raise PermissionRefused(
             _("%(name)s has this ticket. A lead can give it to somebody else.") % {"name": ticket.assignee}
@@ -164,6 +164,11 @@ def assign(ticket_id: int, user: User, assignee: User | None) -> Ticket:
         ]
     )
     return ticket
+
+
+def role_of_owner(ticket: Ticket) -> str | None:
+    """The role of who has the ticket; None where they have left the brand or no longer log in."""
+    return role_of(ticket.assignee, ticket.brand_id) if ticket.assignee is not None else None
 
 
 class PermissionRefused(Exception):

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.db import connection
+
 from helpdesk.net import HttpClient, NetError, Response
 from helpdesk.ports import FrozenPart
 
@@ -318,6 +321,8 @@ class Connector(ABC):
     def ask(self, method: str, url: str, **options: Any) -> Response:
         """One request, counted; what the network did wrong as PlatformError."""
         self.requests += 1
+        if settings.POOLED and not connection.in_atomic_block:
+            connection.close()  # back to the pool: a slow platform must not hold what pages need
         try:
             return self.http.request(method, url, **options)
         except NetError as error:

@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from helpdesk.models import ApiToken, Brand, Customer, Ticket, User, public_id
+from helpdesk.models import ApiToken, Brand, Customer, Event, Ticket, User, public_id
 from tests.attacks.scene import Scene
 from tests.world import PASSWORD
 
@@ -302,3 +302,34 @@ def test_the_help_pages_tell_no_list_of_brands(client: Client, scene: Scene) -> 
     body = client.get("/help/").content.decode()
     assert not any(name in body for name in Brand.objects.values_list("name", flat=True))
     assert client.get("/help/nobody/en/").status_code == 404
+
+
+def test_a_new_member_gets_in_by_the_link_their_owner_is_shown(client: Client, scene: Scene) -> None:
+    owner = scene.world.desk(scene.world.owner)
+    body = {"brand": scene.world.brand.pk, "email": "new@northwind.example", "name": "Nia", "role": "agent"}
+    page = owner.post("/desk/helpdesk/membership/add/", body, follow=True).content.decode()
+    link = re.search(r"http://testserver(/account/password/reset/key/[\w-]+/)", page)
+    assert link, "the owner is shown a link"
+    form = client.get(link[1], follow=True)
+    where = form.redirect_chain[-1][0]
+    client.post(where, {"password1": "violet staple battery", "password2": "violet staple battery"})
+    assert log_in(client, "new@northwind.example", "violet staple battery").headers["Location"] == "/desk/"
+
+
+def test_a_mail_server_that_is_away_shows_no_error_and_tells_nobody(
+    client: Client, scene: Scene, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    answers = [client.post(RESET, {"email": address}) for address in (KNOWN, UNKNOWN)]
+    assert [answer.status_code for answer in answers] == [302, 302]
+
+
+def test_changes_in_the_desk_leave_events_and_are_cleaned(scene: Scene) -> None:
+    customer = scene.north.customer
+    body = {"name": "Ana\u202e Lind\x07", "language": "", "place": "", "about": ""}
+    scene.world.desk(scene.world.agent).post(f"/desk/helpdesk/customer/{customer.pk}/change/", body)
+    customer.refresh_from_db()
+    assert customer.name == "Ana Lind"
+    event = Event.objects.filter(code="customer.changed").latest("id")
+    assert (event.data["customer"], "name" in event.data["fields"]) == (customer.pk, True)

@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from helpdesk.api.urls import router
+from helpdesk.text.clean import cleaned
 from tests.attacks.scene import Scene
 
 pytestmark = pytest.mark.django_db
@@ -205,3 +206,27 @@ def test_a_large_body_is_refused(scene: Scene) -> None:
         f"/api/v1/tickets/{scene.north.ticket.pk}/notes/", body, content_type="application/json"
     )
     assert answer.status_code in (400, 413)
+
+
+@pytest.mark.parametrize(
+    "lookup",
+    [
+        "about__regex=^(x*)(x*)y$",
+        "name__regex=[",
+        "created_at__year=99999999999",
+        "brand__memberships__user__email__startswith=a",
+    ],
+)
+def test_no_column_is_probed_through_a_list_s_address(scene: Scene, lookup: str) -> None:
+    desk = scene.world.desk(scene.world.auditor)
+    assert desk.get(f"/desk/helpdesk/customer/?{lookup}").status_code == 400
+
+
+def test_marks_upon_marks_are_capped_before_they_are_sorted() -> None:
+    assert len(cleaned("a" + "\u0300\u0323\u0301\u0330" * 25_000).text) <= 32
+
+
+def test_a_session_cookie_that_is_none_is_ignored(client: Client, scene: Scene) -> None:
+    client.cookies["sessionid"] = "\x00abcdefghij"
+    assert client.get("/desk/").status_code == 302
+    assert client.get("/api/v1/tickets/").status_code == 401

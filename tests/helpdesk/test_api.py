@@ -186,10 +186,10 @@ def test_every_way_to_reach_the_caller_is_kept(world: World) -> None:
     answer = log(world, name="Else Ek", phone="+46 8 123 45", email="Else@ek.example")
     assert answer.status_code == 201, answer.content
     customer = Customer.objects.get()
-    assert set(customer.profiles.values_list("external_id", flat=True)) == {"tel:46812345", "mailto:else@ek.example"}
+    assert set(customer.profiles.values_list("external_id", flat=True)) == {"tel:+46812345", "mailto:else@ek.example"}
     again = log(world, customer=customer.pk, phone="+46 70 5550142")
     assert again.json()["customer"]["id"] == customer.pk
-    assert Profile.objects.filter(customer=customer, external_id="tel:46705550142").exists()
+    assert Profile.objects.filter(customer=customer, external_id="tel:+46705550142").exists()
 
 
 def test_a_long_address_is_kept_whole_or_refused(world: World) -> None:
@@ -255,3 +255,41 @@ def test_answers_are_what_the_schema_says(world: World, three: list[Ticket]) -> 
         assert [f"{path}: {error.message[:200]}" for error in judge.iter_errors(answer.json())] == []
         checked += 1
     assert checked >= 12
+
+
+def test_one_number_however_written_is_one_caller(world: World) -> None:
+    world.brand.country = "SE"
+    world.brand.save()
+    for phone in ("+46 70 123 45 67", "0046701234567", "070-123 45 67", "+46 70 123 45 67 ext 5"):
+        assert log(world, name="Ana Lind", phone=phone).status_code == 201
+    customer = Customer.objects.get()
+    api = world.api(world.agent)
+    for handle in ("+46701234567", "+46 70 123 45 67", "0046701234567"):
+        found = api.get("/api/v1/customers/", {"handle": handle}).json()["results"]
+        assert [row["id"] for row in found] == [customer.pk], handle
+
+
+def test_a_second_number_leaves_the_first_alone(world: World) -> None:
+    log(world, name="Hugo", phone="+45 11 22 33 44")
+    customer = Customer.objects.get()
+    log(world, customer=customer.pk, phone="+45 99 88 77 66")
+    log(world, customer=customer.pk, email="hugo@x.example")
+    known = {way: handle.replace(" ", "") for way, handle in customer.profiles.values_list("external_id", "handle")}
+    assert known == {
+        "tel:+4511223344": "+4511223344",
+        "tel:+4599887766": "+4599887766",
+        "mailto:hugo@x.example": "hugo@x.example",
+    }
+
+
+def test_a_known_address_with_a_new_number_is_the_same_person(world: World) -> None:
+    log(world, name="Kim", email="kim@k.example")
+    log(world, phone="+1 212 555 0000", email="KIM@k.example")
+    assert Customer.objects.get().profiles.count() == 2
+
+
+@pytest.mark.parametrize("field", ["name", "phone", "subject"])
+def test_what_is_too_long_is_refused_not_cut(world: World, field: str) -> None:
+    answer = log(world, **{"name": "Ana", field: "1" * 201})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == field

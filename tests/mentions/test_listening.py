@@ -22,6 +22,7 @@ from mentions.platforms.bluesky import connector
 from mentions.platforms.bluesky.connector import Bluesky
 from mentions.plugs import _people
 from tests.fakes import bluesky_faults as fault
+from tests.fakes.bluesky import FakeBluesky
 from tests.mentions.conftest import PASSWORD, Heard
 from tests.world import World
 
@@ -287,3 +288,24 @@ def test_our_time_being_up_quarantines_nothing(heard: Heard, monkeypatch: pytest
     with pytest.raises(SoftTimeLimitExceeded):
         heard.poll()
     assert not Quarantine.objects.exists()
+
+
+def test_a_stored_password_goes_to_no_other_server(heard: Heard) -> None:
+    with FakeBluesky() as elsewhere:
+        api = heard.world.api(heard.world.manager)
+        body = {"settings": {"base_url": elsewhere.url}}
+        answer = api.patch(f"/api/v1/sources/{heard.source.pk}/", body, format="json")
+        assert elsewhere.requests == []
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["field"] == "settings.app_password"
+
+
+def test_a_look_by_hand_waits_where_the_platform_said_so(heard: Heard) -> None:
+    heard.network.fault("app.bsky.notification.listNotifications", fault.retry_after(3600))
+    heard.poll()
+    asked = len(heard.network.requests)
+    api = heard.world.api(heard.world.lead)
+    answer = api.post(f"/api/v1/sources/{heard.source.pk}/poll/")
+    assert answer.status_code == 409
+    assert "slow down" in answer.json()["detail"]
+    assert len(heard.network.requests) == asked

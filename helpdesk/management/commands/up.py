@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from helpdesk import processes
+from helpdesk.checks import sqlite_note
 
 
 class Command(BaseCommand):
@@ -27,16 +28,23 @@ class Command(BaseCommand):
             processes.check_port(host, port)
         except processes.PortTaken as error:
             raise CommandError(str(error)) from error
+        signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGINT, _interrupt)  # a shell that starts us with & has it ignored
+        try:
+            with processes.alone(settings.DATA_DIR):
+                self._prepare()
+                self._run(host, port)
+        except processes.NotAlone as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self._say("Stopped.")
+
+    def _prepare(self) -> None:
         self._say("Checking settings and bringing the database up to date …")
         _manage("migrate", "-v0")
         if settings.DEMO:
             self._say("Making the demo brand (the first time takes a few seconds) …")
             _manage("demo")
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
-            self._run(host, port)
-        except KeyboardInterrupt:
-            self._say("Stopped.")
 
     def _run(self, host: str, port: int) -> None:
         self._say("Starting web, worker and beat …")
@@ -58,13 +66,17 @@ class Command(BaseCommand):
             "",
             f"  Desk   http://{shown}:{port}/desk/",
             f"  Help   http://{shown}:{port}/help/",
-            f"  API    http://{shown}:{port}/api/v1/   (schema: /api/v1/schema/)",
+            f"  API    http://{shown}:{port}/api/v1/   (schema: /api/v1/schema/?format=json)",
         ]
         login = settings.DATA_DIR / "demo-login.txt"
         if settings.DEMO and login.exists():
             email, password = login.read_text().split()
             lines.append(f"  Log in {email}   password {password}")
-        self._say("\n".join([*lines, "", "  Ctrl-C stops everything."]))
+            lines.append(
+                "         (the same password opens lena@, sven@, noor@ and audit@: manager, lead, agent, auditor)"
+            )
+        notes = [f"  {note}" for note in [sqlite_note()] if note]
+        self._say("\n".join([*lines, "", "  Ctrl-C stops everything.", *notes]))
 
     def _say(self, text: str) -> None:
         self.stdout.write(text)
