@@ -45,6 +45,14 @@ class Mouth(Protocol):
         """A platform's name as people write it."""
         ...
 
+    def problem(self, channel: Channel, problem: Mapping[str, Any]) -> str:
+        """What went wrong with something sent, as a sentence; `problem` is a code and its parameters."""
+        ...
+
+    def holdup(self, channel: Channel) -> str:
+        """Why nothing can leave the channel just now, as a sentence; "" where it can."""
+        ...
+
 
 @dataclass(frozen=True)
 class FrozenPart:
@@ -72,6 +80,12 @@ class _NoMouth:
 
     def platform_name(self, key: str) -> str:
         return key
+
+    def problem(self, channel: Channel, problem: Mapping[str, Any]) -> str:
+        return str(problem.get("code", ""))
+
+    def holdup(self, channel: Channel) -> str:
+        return ""
 
 
 @dataclass

@@ -97,6 +97,12 @@ def split_settings(platform: Platform, given: Mapping[str, Any]) -> tuple[dict[s
             )
         if len(value) > 1000 or any(ord(letter) < 32 for letter in value):
             raise Refused(f"settings.{setting.name}", "invalid", _("This is too long or holds control characters."))
+        if setting.choices and value not in dict(setting.choices):
+            raise Refused(
+                f"settings.{setting.name}",
+                "unknown",
+                _("Choose one of: %(known)s.") % {"known": ", ".join(dict(setting.choices))},
+            )
         if setting.is_url:
             try:
                 checked_url(value)

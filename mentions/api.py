@@ -127,7 +127,7 @@ class SourceView(ReadResource):
     needs = {"partial_update": "source.edit", "poll": "source.poll"}
 
     def rows(self) -> QuerySet[Source]:
-        return Source.objects.select_related("account", "brand")
+        return Source.objects.select_related("account__channel", "brand")
 
     @extend_schema(request=SourceInput, responses={201: SourceSerializer})
     def create(self, request: Request) -> Response:

@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 10
 HOUR = dt.timedelta(hours=1)
+LONGEST_TRY = dt.timedelta(hours=24)
 WAITS = ("credentials", "seal", "throttled")  # errors that say nothing of the part: its turn comes again
 
 
@@ -178,10 +179,13 @@ def _known(claimed: Claim) -> set[str]:
     return set(to_them.exclude(external_id="").values_list("external_id", flat=True))
 
 
-def outcome(error: PlatformError, *, orphan: bool, resendable: bool, attempts: int) -> str:
+def outcome(
+    error: PlatformError, *, orphan: bool, resendable: bool, attempts: int, age: dt.timedelta = dt.timedelta()
+) -> str:
     """The state of a part whose try ended in `error` and that was not found on the platform.
 
-    An orphan stays `sending`, to be looked for again, while the platform could not be asked.
+    An orphan stays `sending`, to be looked for again, while the platform could not be asked. What can be sent again
+    without harm is tried for a day: an outage asks nobody to decide.
     """
     may_have_arrived = error.maybe_done or orphan
     waits = error.code in WAITS
@@ -191,7 +195,9 @@ def outcome(error: PlatformError, *, orphan: bool, resendable: bool, attempts: i
         return PartState.UNKNOWN
     if waits:
         return PartState.QUEUED
-    if error.permanent or attempts >= MOST_ATTEMPTS:
+    is_outage = error.code in ("unavailable", "unreachable", "undecodable")
+    given_up = age > LONGEST_TRY if resendable and is_outage else attempts >= MOST_ATTEMPTS
+    if error.permanent or given_up:
         return PartState.UNKNOWN if may_have_arrived else PartState.FAILED
     return PartState.QUEUED
 
@@ -204,7 +210,13 @@ def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError)
     if error.maybe_done and connector is not None and (found := _looked_for(claimed, connector)) is not None:
         return settle(claimed, PartState.SENT, found)
     resendable = registry.connector_class(claimed.account.platform)({}, {}, {}).resendable(payload)
-    state = outcome(error, orphan=claimed.orphan, resendable=resendable, attempts=claimed.part.attempts)
+    state = outcome(
+        error,
+        orphan=claimed.orphan,
+        resendable=resendable,
+        attempts=claimed.part.attempts,
+        age=timezone.now() - claimed.part.created_at,
+    )
     later = _later(claimed, error)
     if error.code == "throttled":  # one answer for all that this account has to send
         Account.objects.filter(pk=claimed.account.pk).update(throttled_until=later)

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from helpdesk import contacts, events, summary
+from helpdesk import contacts, events, intake, summary
 from helpdesk.models import (
     Brand,
     Channel,
@@ -31,9 +31,13 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
-from helpdesk.workflow import replies, tickets
+from helpdesk.ports import ports
+from helpdesk.states import PartState
+from helpdesk.text.clean import cleaned
+from helpdesk.workflow import forget, replies, tickets
 from helpdesk.workflow.brands import MANUAL, open_brand
-from mentions import accounts, delivery, polling
+from helpdesk.workflow.replies import settle_part
+from mentions import accounts, delivery, ingest, polling
 from mentions.models import Source
 from mentions.platforms.demo import ledger
 
@@ -108,6 +112,7 @@ def make() -> Made:
     _history(sources, people)
     _by_hand(brand, people[Role.AGENT])
     _one_person(brand)
+    _under_way(sources, people)
     return Made(brand, password)
 
 
@@ -216,6 +221,54 @@ def _by_hand(brand: Brand, agent: User) -> None:
     )
     message = contacts.log(floor, agent, came)
     tickets.note(message.ticket_id, agent, "Machine 2-B, reported to facilities.")
+
+
+def _under_way(sources: dict[str, Source], people: dict[Role, User]) -> None:
+    """What a desk shows on an ordinary day: answered and waiting, somebody's own, edited, gone, stuck."""
+    owner, lead, agent = people[Role.OWNER], people[Role.LEAD], people[Role.AGENT]
+    for number, by in ((0, agent), (2, lead), (6, owner)):
+        tickets.assign(_new(sources, number).pk, by, by)
+    delivery.deliver(
+        replies.reply(_new(sources, 6).pk, lead, "Good idea, Mika: we have passed it on. ^Sven", "public").pk
+    )
+    delivery.deliver(replies.reply(_new(sources, 7).pk, agent, "Obrigada, Inês! Vamos dizer-lhe. ^Noor", "public").pk)
+    charged = _new(sources, 1)
+    tickets.assign(charged.pk, owner, owner)
+    tickets.note(charged.pk, lead, "Two charges confirmed in billing; the form bug again.")
+    for number, state, words in (
+        (0, PartState.UNKNOWN, "Claire, je regarde tout de suite vos trois trajets. ^Noor"),
+        (9, PartState.FAILED, "Leo, sorry about that: the 8:05 gets new routers on Thursday. ^Noor"),
+    ):
+        _stuck(replies.reply(_new(sources, number).pk, agent, words, "public"), state)
+    with transaction.atomic():
+        now = timezone.now()
+        edited = Message.objects.get(mention__external_id="demo:new-2", brand=charged.brand_id)
+        words = edited.text.replace("for Friday", "for Friday at 9:40")
+        intake.edit(edited.pk, cleaned(words), ports.triage(words, edited.reach), now)
+        gone = Message.objects.get(mention__external_id="demo:past-1", brand=charged.brand_id)
+        thanks = gone.ticket.messages.filter(kind=MessageKind.INBOUND).exclude(pk=gone.pk)
+        tickets.locked(gone.ticket_id)
+        forget.tombstone(list(thanks), now)
+    broken = {"uri": "demo:blog/8812", "author": None, "text": "Is the 17:42 …"}
+    ingest.quarantine(sources["blog"], broken, {"code": "malformed", "detail": "author is missing"}, timezone.now())
+
+
+def _new(sources: dict[str, Source], number: int) -> Ticket:
+    """The ticket of the `number`-th thing that waits."""
+    brand = next(iter(sources.values())).brand_id
+    return Ticket.objects.get(messages__mention__external_id=f"demo:new-{number}", brand=brand)
+
+
+def _stuck(sent: Delivery, state: PartState) -> None:
+    with transaction.atomic():
+        part = sent.parts.get()
+        settle_part(part, PartState.SENDING, attempts=1, lease_until=timezone.now())
+        problem = (
+            {"code": "unsure"}
+            if state == PartState.UNKNOWN
+            else {"code": "refused", "detail": "Author is not taking replies"}
+        )
+        settle_part(part, state, problem=problem)
 
 
 def _one_person(brand: Brand) -> None:

@@ -92,11 +92,15 @@ class SourceForm(forms.Form):
         self.platform = platform
         self.fields["brand"].queryset = Brand.objects.filter(pk__in=brands)  # type: ignore[attr-defined]
         self.fields["stream"].choices = [(stream.key, stream.name) for stream in platform.streams]  # type: ignore[attr-defined]
+        if not any(stream.takes_query for stream in platform.streams):
+            del self.fields["query"]
         add_settings(self, platform)
 
     def wanted(self) -> accounts.Wanted:
         given = self.cleaned_data
-        return accounts.Wanted(self.platform.key, given["name"], settings_of(self), given["stream"], given["query"])
+        return accounts.Wanted(
+            self.platform.key, given["name"], settings_of(self), given["stream"], given.get("query", "")
+        )
 
 
 def add_settings(form: forms.Form, platform: Platform, *, kept: dict[str, Any] | None = None) -> None:
@@ -107,6 +111,14 @@ def add_settings(form: forms.Form, platform: Platform, *, kept: dict[str, Any] |
             if setting.secret
             else forms.TextInput(attrs={"autocomplete": "off"})
         )
+        if setting.choices:
+            form.fields[f"settings.{setting.name}"] = forms.ChoiceField(
+                label=setting.label,
+                help_text=setting.help,
+                choices=setting.choices,
+                initial=(kept or {}).get(setting.name, setting.default),
+            )
+            continue
         form.fields[f"settings.{setting.name}"] = forms.CharField(
             label=setting.label,
             help_text=setting.help,
@@ -197,7 +209,7 @@ def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
 
 def _source(request: HttpRequest, source_id: int) -> Source:
     row: Source = get_object_or_404(
-        Source.objects.visible_to(request.user).select_related("account", "brand"), pk=source_id
+        Source.objects.visible_to(request.user).select_related("account__channel", "brand"), pk=source_id
     )
     return row
 
@@ -214,7 +226,7 @@ def poll_now(request: HttpRequest, source_id: int) -> HttpResponse:
     if not counts["claimed"]:
         flash.info(request, _("A worker is at it already."))
     elif counts.get("problem"):
-        flash.error(request, accounts.problem_words(counts["problem"], source.account.platform))
+        flash.error(request, accounts.problem_words(counts["problem"], source.account.channel.appears_as))
     else:
         flash.success(request, _("Looked: %(new)d new, %(edited)d edited, %(deleted)d deleted.") % counts)
     return redirect("desk:sources")

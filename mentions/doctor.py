@@ -27,7 +27,7 @@ def examine() -> list[Finding]:
 
 def _sources() -> list[Finding]:
     now = timezone.now()
-    rows = Source.objects.select_related("account", "brand").order_by("brand_id", "id")
+    rows = Source.objects.select_related("account__channel", "brand").order_by("brand_id", "id")
     found = []
     for source in rows:
         state = health(source, now)

@@ -114,7 +114,8 @@ def _read_beneath(lease: Lease, connector: Connector, due: Sequence[Mention], fo
             continue
         posts = ours_marked(lease.source.account, page.posts)
         _store(lease, Page(tuple(post for post in posts if _is_for_us(post, mention)), page.malformed), connector)
-        seen, count = len(page.posts) + len(page.malformed), counted[mention.external_id]
+        direct = [post for post in page.posts if post.parent_id == mention.external_id]
+        seen, count = len(direct) + len(page.malformed), counted[mention.external_id]
         is_young = timezone.now() - mention.created_at < YOUNG
         _remember({mention.pk: min(seen, count) if is_young else count})  # what is hidden from us stays hidden
 

@@ -26,7 +26,7 @@ class Health:
 
 def health(source: Source, now: dt.datetime) -> Health:
     """`source.account` must be loaded."""
-    why = problem_words(source.account.problem or source.problem, source.account.platform)
+    why = problem_words(source.account.problem or source.problem, source.account.channel.appears_as)
     if source.account.state == Account.State.RECONNECT:
         return Health("reconnect", _("Needs reconnection"), why)
     if not source.is_active:

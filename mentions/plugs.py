@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -115,6 +116,21 @@ class PlatformMouth:
         from mentions.platforms import registry
 
         return registry.name_of(key)
+
+    def problem(self, channel: Channel, problem: Mapping[str, Any]) -> str:
+        from mentions import accounts
+
+        return accounts.problem_words(problem, channel.appears_as)
+
+    def holdup(self, channel: Channel) -> str:
+        account = getattr(channel, "account", None)
+        if account is None or account.may_send(timezone.now()):
+            return ""
+        if account.state == account.State.RECONNECT:
+            return _("%(name)s needs reconnection (see Sources); this goes out when it is back.") % {
+                "name": channel.name
+            }
+        return _("The platform asked us to slow down; this goes out in a while.")
 
 
 def _people(channel: Channel, text: str) -> dict[str, str]:

@@ -184,6 +184,6 @@ def retry_quarantined(row_id: int) -> bool:
 notices.WORDS.update(
     {
         "account.reconnect": "“%(name)s” needs reconnection: the platform refuses our log-in. Nothing is lost; enter a new password under Sources.",
-        "source.broken": "“%(name)s” could not be heard several times in a row (%(problem)s). See Sources; we keep trying.",
+        "source.broken": "“%(name)s” could not be heard several times in a row. Sources says why; we keep trying.",
     }
 )

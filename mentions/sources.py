@@ -27,8 +27,11 @@ def change(source_id: int, user: User, settings: Mapping[str, Any] | None = None
         if {"is_active", "rhythm_seconds"} & set(moved):
             source.next_poll_at = timezone.now()
             moved.append("next_poll_at")
+        if "budget_per_hour" in moved and source.problem.get("code") == "budget":
+            source.next_poll_at, source.throttled_until, source.problem = timezone.now(), None, {}
+            moved += ["next_poll_at", "throttled_until", "problem"]
         if moved:
-            source.save(update_fields=moved)
+            source.save(update_fields=sorted(set(moved)))
             events.record(
                 [events.happened("source.changed", source.brand_id, actor=user, source=source.pk, fields=moved)]
             )

@@ -260,7 +260,8 @@ UNFOLD = {
     "SCRIPTS": ["/static/desk/desk.js"],
     "COMMAND": {"search_models": False, "show_history": False},
     "SIDEBAR": {
-        "show_search": False,
+        "show_search": True,
+        "command_search": True,
         "show_all_applications": False,
         "navigation": [],
     },

@@ -11,13 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from helpdesk.desk.inbox_views import VIEWS, brand_choices, chosen_brands, rows_of
 from helpdesk.keyset import BadCursor, page
-from helpdesk.models import Message, Ticket
+from helpdesk.models import Delivery, Message, Ticket
 from helpdesk.text.triage import Intent
 
 SIZE = 25
@@ -42,6 +42,12 @@ class Filter(forms.Form):
         return rows
 
 
+def here(request: HttpRequest, view: str) -> str:
+    """The view and its filter, as a query: what every link and form of a ticket's page carries on."""
+    kept = {name: request.GET[name] for name in Filter.base_fields if request.GET.get(name)}
+    return urlencode({"view": view, **kept})
+
+
 def listing(request: HttpRequest, view: str, size: int = SIZE) -> dict[str, Any]:
     """Context of a list: rows with their latest words, and the neighbours' cursors."""
     if view not in VIEWS:
@@ -54,27 +60,33 @@ def listing(request: HttpRequest, view: str, size: int = SIZE) -> dict[str, Any]
     except BadCursor as error:
         raise Http404 from error
     attach_latest(found.rows)
-    kept = request.GET.copy()
-    kept.pop("cursor", None)
+    kept = urlencode({name: request.GET[name] for name in form.fields if request.GET.get(name)})
     return {
         "view": view,
         "inbox": VIEWS[view],
         "tickets": found.rows,
         "next_cursor": found.next,
         "previous_cursor": found.previous,
-        "kept": kept.urlencode(),
+        "kept": kept,
+        "here": here(request, view),
         "filter": form,
         "now": timezone.now(),
     }
 
 
 def attach_latest(tickets: Sequence[Ticket]) -> None:
-    """Put each ticket's latest customer message on it: two queries, however long the conversations are."""
+    """Put each ticket's latest customer message, and a reply that is stuck, on it: three queries in all."""
     inbound = Message.objects.filter(ticket__in=[ticket.pk for ticket in tickets], kind="inbound")
     newest = [row["newest"] for row in inbound.order_by().values("ticket").annotate(newest=Max("id"))]
     rows = Message.objects.filter(pk__in=newest).only("ticket_id", "text", "said_at", "deleted_at", "visibility")
     latest = {message.ticket_id: message for message in rows}
+    stuck = dict(
+        Delivery.objects.filter(ticket__in=[ticket.pk for ticket in tickets], state__in=["unknown", "failed"])
+        .order_by("id")
+        .values_list("ticket", "state")
+    )
     for ticket in tickets:
+        ticket.stuck = stuck.get(ticket.pk, "")  # type: ignore[attr-defined]
         ticket.latest = latest.get(ticket.pk)  # type: ignore[attr-defined]
 
 
@@ -82,12 +94,16 @@ def attach_latest(tickets: Sequence[Ticket]) -> None:
 def inbox(request: HttpRequest, view: str) -> HttpResponse:
     from helpdesk.desk.site import site
 
-    context = {**site.each_context(request), **listing(request, view), "title": VIEWS[view].title, "is_fullwidth": "1"}
+    beside = request.GET.get("beside", "")  # the list stands beside this ticket
+    is_beside = beside.isascii() and beside.isdigit() and len(beside) < 19
+    rows = listing(request, view, BESIDE if is_beside else SIZE)
+    if request.headers.get("HX-Request"):
+        return TemplateResponse(request, "desk/_list.html", {**rows, "here_pk": int(beside) if is_beside else None})
+    context = {**site.each_context(request), **rows, "title": VIEWS[view].title, "is_fullwidth": "1"}
     context["brand_choices"] = brand_choices(request) if len(request.user.roles) > 1 else []  # type: ignore[union-attr]
     context["chosen_brand"] = request.session.get("brand")
     context["intents"] = Intent.choices
-    template = "desk/_list.html" if request.headers.get("HX-Request") else "desk/inbox.html"
-    return TemplateResponse(request, template, context)
+    return TemplateResponse(request, "desk/inbox.html", context)
 
 
 @require_POST

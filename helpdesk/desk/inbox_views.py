@@ -31,6 +31,10 @@ class InboxView:
     empty: Any
     counted: bool = True
 
+    @property
+    def sorting(self) -> str:
+        return str(_("by deadline") if self.order == DUE else _("latest first"))
+
 
 VIEWS = {
     "next": InboxView(

@@ -5,6 +5,7 @@ Bad input comes back with the sentence at its field and the words still in the b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -40,32 +42,69 @@ def visible(request: HttpRequest, ticket_id: int) -> Ticket:
 
 @require_GET
 def ticket(request: HttpRequest, ticket_id: int) -> HttpResponse:
-    return _page(request, visible(request, ticket_id))
+    """The page; asked again by itself (htmx), only the conversation, and nothing where nothing has changed."""
+    row = visible(request, ticket_id)
+    if not request.headers.get("HX-Request"):
+        return _page(request, row)
+    context = _talk(request, row, {})
+    if request.GET.get("as_of") == context["as_of"]:
+        return HttpResponse(status=204)
+    return TemplateResponse(request, "desk/_live.html", context)
 
 
 def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
     from helpdesk.desk.site import site
 
-    view = request.POST.get("view") or request.GET.get("view", "next")
-    beside = inbox.listing(request, view if view in VIEWS else "next", inbox.BESIDE)
+    beside = inbox.listing(request, _view(request), inbox.BESIDE)
+    context = {**site.each_context(request), **beside, **_talk(request, row, draft or {}), "here_pk": row.pk}
+    context |= {"person": _person(request, row), "title": f"#{row.number}", "is_fullwidth": "1"}
+    return TemplateResponse(request, "desk/ticket.html", context, status=status)
+
+
+def _view(request: HttpRequest) -> str:
+    """The list that the agent is working through."""
+    view = request.GET.get("view", "next")
+    return view if view in VIEWS else "next"
+
+
+def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str, Any]:
+    """The conversation with what can be done about it."""
     conversation = _conversation(row)
+    liked = Delivery.objects.filter(ticket=row, action=Delivery.Action.LIKE).exclude(state__in=["failed", "cancelled"])
     context = {
-        **site.each_context(request),
-        **beside,
         "ticket": row,
         "conversation": conversation,
         "seen": max((message.pk for message in conversation), default=0),
-        "composer": _composer(row, conversation, draft or {}),
-        "person": _person(request, row),
-        "links": TicketLink.objects.filter(later=row).select_related("earlier"),
+        "composer": _composer(row, conversation, draft),
+        "holdup": ports.mouth.holdup(row.channel),
+        "liked": liked.exists(),
+        "links": list(TicketLink.objects.filter(later=row).select_related("earlier")),
         "colleagues": Membership.objects.filter(brand=row.brand_id, user__is_active=True).exclude(role="auditor").select_related("user").order_by("user__name"),
         "may": {verb: may(request.user, f"ticket.{verb}", row.brand_id) for verb in ("reply", "note", "assign", "resolve", "acknowledge", "edit", "triage")},
         "may_decide": may(request.user, "delivery.decide", row.brand_id),
         "priorities": Priority.choices,
-        "title": f"#{row.number}",
-        "is_fullwidth": "1",
+        "here": inbox.here(request, _view(request)),
     }  # fmt: skip
-    return TemplateResponse(request, "desk/ticket.html", context, status=status)
+    context["as_of"] = _as_of(context)
+    return context
+
+
+def _as_of(context: dict[str, Any]) -> str:
+    """A name of what the conversation shows: another one, once anything of it has changed."""
+    row = context["ticket"]
+    shown = [
+        row.state,
+        row.assignee_id,
+        row.priority,
+        row.next_due_at,
+        row.subject,
+        context["liked"],
+        context["holdup"],
+    ]
+    for message in context["conversation"]:
+        delivery = getattr(message, "delivery", None)
+        shown += [message.pk, message.edited_at, message.deleted_at, message.corrected, delivery and delivery.state]
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
 
 
 def _conversation(row: Ticket) -> list[Message]:
@@ -85,7 +124,8 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
         "like": ports.mouth.ability(row.channel, "like", public),
     }
     heard = [message for message in conversation if message.kind == "inbound" and message.deleted_at is None]
-    spoke = heard[-1].visibility if heard else Visibility.PUBLIC
+    is_private = any(message.visibility == Visibility.PRIVATE for message in heard)  # once said there, it stays there
+    spoke = Visibility.PRIVATE if is_private else Visibility.PUBLIC
     modes = [mode for mode in (spoke, "public", "private") if mode in ("public", "private") and abilities[mode].allowed]
     return {
         "abilities": abilities,
@@ -96,21 +136,30 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
 
 
 def _person(request: HttpRequest, row: Ticket) -> dict[str, Any]:
-    """Who this is: profiles, and what came before."""
-    before = (
+    """Who this is: profiles, what else is open, and what came before."""
+    others = list(
         Ticket.objects.visible_to(request.user)
         .filter(customer=row.customer_id)
         .exclude(pk=row.pk)
-        .order_by("-created_at")
+        .order_by("-last_inbound_at", "-id")[:12]
     )
-    return {"profiles": list(row.customer.profiles.order_by("id")[:20]), "before": list(before[:8])}
+    return {
+        "profiles": list(row.customer.profiles.order_by("id")[:20]),
+        "open": [other for other in others if other.is_open],
+        "before": [other for other in others if not other.is_open],
+    }
 
 
 # --- verbs -----------------------------------------------------------------------------------------------------
 
 
-def verb(needs: str) -> Callable[[Callable[[HttpRequest, Ticket], str]], Callable[..., HttpResponse]]:
-    """A POST on a ticket: visible first (404), then the role (403), then the act; its sentence becomes a message."""
+def verb(
+    needs: str, *, moves_on: bool = False
+) -> Callable[[Callable[[HttpRequest, Ticket], str]], Callable[..., HttpResponse]]:
+    """A POST on a ticket: visible first (404), then the role (403), then the act; its sentence becomes a message.
+
+    `moves_on`: the ticket is done with, and the agent goes on to the next.
+    """
 
     def wrap(act: Callable[[HttpRequest, Ticket], str]) -> Callable[..., HttpResponse]:
         @require_http_methods(["GET", "POST"])
@@ -138,18 +187,29 @@ def verb(needs: str) -> Callable[[Callable[[HttpRequest, Ticket], str]], Callabl
             except PermissionRefused as refusal:
                 raise PermissionDenied(str(refusal)) from refusal
             flash.success(request, said)
-            return back_to(request, row)
+            if moves_on:
+                return on_to_the_next(request, row)
+            return back_to(request, row, **({"sent": request.POST["once"]} if request.POST.get("once") else {}))
 
         return view
 
     return wrap
 
 
-def back_to(request: HttpRequest, row: Ticket) -> HttpResponse:
-    """The ticket's page, with the list beside it that the agent was working through."""
-    view = request.POST.get("view", "")
-    kept = f"?{urlencode({'view': view})}" if view in VIEWS else ""
-    return redirect(reverse("desk:ticket", args=[row.pk]) + kept)
+def back_to(request: HttpRequest, row: Ticket, **more: str) -> HttpResponse:
+    """The ticket's page, with the list beside it that the agent is working through."""
+    extra = f"&{urlencode(more)}" if more else ""
+    return redirect(f"{reverse('desk:ticket', args=[row.pk])}?{inbox.here(request, _view(request))}{extra}")
+
+
+def on_to_the_next(request: HttpRequest, row: Ticket) -> HttpResponse:
+    """The first of the list that the agent is working through; the list itself where nothing is left."""
+    view = _view(request)
+    rows = inbox.listing(request, view, 2)["tickets"]
+    following = next((other for other in rows if other.pk != row.pk), None)
+    if following is None:
+        return redirect(f"{reverse('desk:inbox', args=[view])}?{inbox.here(request, view)}")
+    return back_to(request, following)
 
 
 def demand(request: HttpRequest, needs: str, brand_id: int) -> None:
@@ -236,16 +296,21 @@ def assign(request: HttpRequest, row: Ticket) -> str:
     return _("It is %(name)s's now.") % {"name": somebody} if somebody else _("It is nobody's now.")
 
 
-@verb("ticket.resolve")
+def _done(row: Ticket, words: str) -> str:
+    link = reverse("desk:ticket", args=[row.pk])
+    return format_html('{} <a href="{}">#{} {}</a>', words, link, row.number, row.customer.name)
+
+
+@verb("ticket.resolve", moves_on=True)
 def resolve(request: HttpRequest, row: Ticket) -> str:
     tickets.resolve(row.pk, me(request))
-    return _("Resolved. If they write again within the brand's window it opens again.")
+    return _done(row, _("Resolved; it opens again if they write within the brand's window:"))
 
 
-@verb("ticket.resolve")
+@verb("ticket.resolve", moves_on=True)
 def close(request: HttpRequest, row: Ticket) -> str:
     tickets.close(row.pk, me(request), request.POST.get("reason", ""))
-    return _("Closed.")
+    return _done(row, _("Closed:"))
 
 
 @verb("ticket.resolve")

@@ -77,7 +77,10 @@ class Message(BrandRow):
         """Who said it, as people read it: a colleague, the customer's name or handle there, or ""."""
         if self.author is not None and self.kind != MessageKind.INBOUND:
             return self.author.name
-        return (self.profile.name or self.profile.handle) if self.profile is not None else ""
+        if self.profile is None:
+            return ""
+        is_theirs = self.profile.customer_id == self.ticket.customer_id
+        return self.profile.name or (self.ticket.customer.name if is_theirs else "") or self.profile.handle
 
 
 class MessageVersion(BrandRow):

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from helpdesk.models import Message, Ticket, public_id
+from helpdesk.models import Channel, Message, Ticket, public_id
 from helpdesk.models.customer import initials_of
 from helpdesk.ports import ports
 from helpdesk.text.clean import excerpt, shown
@@ -28,6 +28,11 @@ SOON = dt.timedelta(minutes=30)
 def once() -> SafeString:
     """A hidden field that tells this page's form from every other: sent twice, it has its effect once."""
     return format_html('<input type="hidden" name="once" value="{}">', public_id())
+
+
+@register.simple_tag
+def problem(channel: Channel, found: dict[str, Any]) -> str:
+    return ports.mouth.problem(channel, found)
 
 
 @register.filter
@@ -69,7 +74,8 @@ def due(ticket: Ticket) -> dict[str, str] | None:
     left = ticket.due_at - timezone.now()
     if left < dt.timedelta():
         return {"tone": "late", "words": _("%(span)s late") % {"span": span(left.total_seconds())}}
-    return {"tone": "soon" if left < SOON else "later", "words": span(left.total_seconds())}
+    words = _("in %(span)s") % {"span": span(left.total_seconds())}
+    return {"tone": "soon" if left < SOON else "later", "words": words}
 
 
 @register.filter
@@ -87,7 +93,7 @@ def ago(at: dt.datetime | None) -> SafeString | str:
     elif past < dt.timedelta(hours=20):
         said = _("%(span)s ago") % {"span": span(past.total_seconds())}
     else:
-        said = date_format(local, "j M" if past < dt.timedelta(days=300) else "j M Y")
+        said = date_format(local, "j M, H:i" if past < dt.timedelta(days=300) else "j M Y")
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', at.isoformat(), date_format(local, "j F Y, H:i T"), said
     )

@@ -206,7 +206,7 @@ def _tell(delivery: Delivery, part: DeliveryPart) -> None:
 notices.WORDS.update(
     {
         "delivery.unknown": "Ticket #%(number)s: we cannot tell whether a reply arrived. Look on the platform, then decide.",
-        "delivery.failed": "Ticket #%(number)s: a reply was refused (%(problem)s). Change it or send it again.",
+        "delivery.failed": "Ticket #%(number)s: a reply could not be sent. The ticket says why; send it again or drop it.",
     }
 )
 

@@ -89,6 +89,7 @@ class Setting:
     required: bool = True
     default: str = ""
     is_url: bool = False
+    choices: tuple[tuple[str, str], ...] = ()  # where only these will do: value and what people read
 
 
 @dataclass(frozen=True)
@@ -302,7 +303,7 @@ class Connector(ABC):
         return Found()
 
     def replies(self, external_id: str) -> Page:
-        """What stands directly beneath an item. Asked for where `Post.replies` of a lookup has grown."""
+        """What stands beneath an item, some levels deep. Asked for where `Post.replies` of a lookup has grown."""
         return Page()
 
     def authors(self, ids: Sequence[str]) -> Mapping[str, Author]:

@@ -74,8 +74,9 @@ def test_a_ticket_is_answered_by_keyboard_alone(desk: Desk, busy_ticket: Ticket)
     page.keyboard.press("Escape")
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("e")
-    page.get_by_role("button", name="Reopen").wait_for()
+    page.get_by_text("Resolved; it opens again").wait_for()
     assert Ticket.objects.filter(state="resolved").count() == 1
+    assert page.locator(".hd-talk-head h2").inner_text().startswith("Bo"), "on to the next"
 
 
 def test_tab_reaches_everything_and_shows_where_it_is(desk: Desk, busy_ticket: Ticket) -> None:

@@ -13,9 +13,9 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 
 from helpdesk import summary
-from helpdesk.models import Brand, Customer, Deadline, Delivery, Ticket
+from helpdesk.models import Brand, Customer, Deadline, Delivery, Message, Ticket
 from helpdesk.workflow import replies
-from mentions.models import Account, DemoPost
+from mentions.models import Account, DemoPost, Quarantine
 from tests.fakes.bluesky import FakeBluesky
 from tests.world import World, listen
 
@@ -127,7 +127,11 @@ def test_the_demo_is_worth_looking_at_and_made_once(tmp_path: Path, settings: An
     assert settled.filter(created_at__lt=F("answered_at"), answered_at__lt=F("resolved_at")).count() == 5
     assert not Deadline.objects.filter(ticket__in=settled, met_at=None, dropped_at=None).exists()
     assert summary.differences(Ticket.objects.values_list("id", flat=True)) == []
-    assert Delivery.objects.filter(state="sent").count() == 5
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent", "unknown", "failed"}
+    assert Quarantine.objects.filter(settled_at=None).count() == 1
+    assert {"new", "open", "waiting", "resolved"} <= set(Ticket.objects.values_list("state", flat=True))
+    assert Message.objects.exclude(edited_at=None).exists()
+    assert Message.objects.exclude(deleted_at=None).exists()
     counted = Ticket.objects.count(), DemoPost.objects.count()
     said = io.StringIO()
     call_command("demo", stdout=said)

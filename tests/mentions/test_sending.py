@@ -157,12 +157,12 @@ OUTCOMES = [
     # error, orphan, resendable, attempts -> state
     (E("unavailable", maybe_done=True), False, False, 1, "unknown"),
     (E("unavailable", maybe_done=True), False, True, 1, "queued"),
-    (E("unavailable", maybe_done=True), False, True, 10, "unknown"),
+    (E("unavailable", maybe_done=True), False, True, 10, "queued"),
     (E("unavailable"), False, False, 1, "queued"),
     (E("unavailable"), False, False, 10, "failed"),
     (E("unavailable"), True, False, 1, "sending"),
     (E("unavailable"), True, False, 10, "unknown"),
-    (E("unavailable"), True, True, 10, "unknown"),
+    (E("unavailable"), True, True, 10, "queued"),
     (E("seal", permanent=True), True, False, 1, "sending"),
     (E("credentials", permanent=True), False, False, 1, "queued"),
     (E("credentials", permanent=True), False, False, 30, "queued"),
@@ -177,6 +177,11 @@ OUTCOMES = [
 @pytest.mark.parametrize(("error", "orphan", "resendable", "attempts", "state"), OUTCOMES)
 def test_the_table_of_outcomes(error: E, orphan: bool, resendable: bool, attempts: int, state: str) -> None:
     assert delivery.outcome(error, orphan=orphan, resendable=resendable, attempts=attempts) == state
+
+
+def test_what_can_be_sent_again_is_given_up_after_a_day() -> None:
+    error, day = E("unavailable", maybe_done=True), dt.timedelta(hours=25)
+    assert delivery.outcome(error, orphan=False, resendable=True, attempts=300, age=day) == "unknown"
 
 
 def test_a_connector_that_stumbles_is_given_up_and_told(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:

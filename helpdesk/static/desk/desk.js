@@ -1,8 +1,24 @@
-// Keys, counting and selects that send themselves. Everything works without this file.
+// Keys, counting, drafts and lists that keep themselves fresh. Everything works without this file.
 "use strict";
-document.addEventListener("change", (event) => {
-  if (event.target.matches("select[data-submit]")) event.target.form.requestSubmit();
+const within = (element, selector) => element?.closest?.(selector);
+
+// --- selects that send themselves: at once for a pointer, on leaving or Enter for the keyboard
+document.addEventListener("pointerdown", (event) => { const select = within(event.target, "select[data-submit]"); if (select) select.dataset.by = "pointer"; });
+document.addEventListener("keydown", (event) => {
+  const select = within(event.target, "select[data-submit]");
+  if (!select) return;
+  select.dataset.by = "keys";
+  if (event.key === "Enter" && select.dataset.changed) { event.preventDefault(); select.form.requestSubmit(); }
 });
+document.addEventListener("change", (event) => {
+  const select = within(event.target, "select[data-submit]");
+  if (!select) return;
+  select.dataset.changed = "1";
+  if (select.dataset.by !== "keys") select.form.requestSubmit();
+});
+document.addEventListener("focusout", (event) => { const select = within(event.target, "select[data-submit]"); if (select?.dataset.changed) select.form.requestSubmit(); });
+
+// --- keys
 document.addEventListener("keydown", (event) => {
   const writes = event.target.matches("input, textarea, select, [contenteditable]");
   if (writes && event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
@@ -13,34 +29,90 @@ document.addEventListener("keydown", (event) => {
 });
 function move(step) {
   const rows = [...document.querySelectorAll(".hd-row a")];
-  const here = rows.findIndex((row) => row === document.activeElement || row.hasAttribute("aria-current"));
+  const focused = rows.indexOf(document.activeElement);
+  const here = focused >= 0 ? focused : rows.findIndex((row) => row.hasAttribute("aria-current"));
   rows[Math.min(Math.max(here + step, 0), rows.length - 1)]?.focus();
 }
+document.addEventListener("click", (event) => {
+  document.querySelectorAll("details.hd-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+});
+
+// --- what htmx renews keeps its focus and its place
+let focused = null, atEnd = true, height = 0;
+const entries = () => document.querySelector(".hd-entries");
+const scrolls = (list) => list && list.scrollHeight > list.clientHeight + 4;
+function toEnd() {
+  const list = entries();
+  if (!list) return;
+  if (scrolls(list)) list.scrollTop = list.scrollHeight;
+  else if (window.innerWidth < 1000 && list.children.length > 2) list.lastElementChild.scrollIntoView({ block: "center" });
+}
+document.addEventListener("htmx:beforeSwap", () => {
+  focused = document.activeElement?.matches(".hd-row a") ? document.activeElement.pathname : null;
+  const list = entries();
+  if (list) { height = list.scrollTop; atEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 40; }
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (focused) [...document.querySelectorAll(".hd-row a")].find((row) => row.pathname === focused)?.focus();
+  const list = entries();
+  if (scrolls(list)) list.scrollTop = atEnd ? list.scrollHeight : height;
+});
+// --- a list that cannot renew itself says so
+let lost = null;
+function connected(is) {
+  if (is) { lost?.remove(); lost = null; return; }
+  if (lost) return;
+  lost = Object.assign(document.createElement("p"), { className: "hd-lost", role: "status" });
+  lost.textContent = `No connection since ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}. What you see may be old.`;
+  document.body.append(lost);
+}
+["htmx:sendError", "htmx:responseError"].forEach((name) => document.addEventListener(name, () => connected(false)));
+document.addEventListener("htmx:afterOnLoad", () => connected(true));
+
 // The frame has no landmark around the page, and gives each of its scrolling parts the same name.
 document.addEventListener("DOMContentLoaded", () => document.getElementById("main")?.setAttribute("role", "main"));
 window.addEventListener("load", () => {
   document.querySelectorAll(".simplebar-content-wrapper[role=region]").forEach((part, number) => part.setAttribute("aria-label", part.closest("[role=main]") ? `List ${number}` : `Menu ${number}`));
 });
+
+// --- the composer
 document.addEventListener("DOMContentLoaded", () => {
   const form = document.querySelector("[data-composer]");
-  const entries = document.querySelector(".hd-entries");
-  if (entries) entries.scrollTop = entries.scrollHeight;
+  toEnd();
   if (!form) return;
   const text = form.querySelector("textarea"), count = form.querySelector("[data-count]"), send = form.querySelector("[data-send]");
   const cells = typeof Intl.Segmenter === "function" ? new Intl.Segmenter() : null;
   const size = (value) => (cells ? [...cells.segment(value)].length : [...value].length);
-  const names = { public: send.dataset.public || "Send in public", private: "Send privately", note: "Keep note", call: "Log call" };
+  const names = { public: "Send in public", private: "Send privately", note: "Keep note", call: "Log call" };
+  const hints = { public: "Write to them, as you would say it.", private: "Write to them, as you would say it.", note: "For colleagues only; the customer never sees it.", call: "What was said on the phone, and what was agreed." };
   const show = () => {
     const mode = form.querySelector("input[name=mode]:checked");
     if (!mode) return;
     form.dataset.mode = mode.value;
     send.textContent = names[mode.value];
+    text.placeholder = hints[mode.value];
     const used = size(text.value.trim()), most = Number(mode.dataset.most), parts = Number(mode.dataset.parts);
     const posts = Math.max(1, Math.ceil(used / most));
     count.textContent = most >= 20000 ? "" : posts > 1 && parts > 1 ? `${used} · ${posts} posts` : `${used} of ${most.toLocaleString()}`;
     count.classList.toggle("hd-late", used > most * parts);
   };
-  form.addEventListener("input", show);
-  form.addEventListener("submit", () => { send.disabled = true; });
+  // Words outlive a reload, another button, and a log-in that ran out: kept in this tab until they were sent.
+  const key = `draft:${location.pathname.match(/tickets\/\d+/)}`, once = form.querySelector("[name=once]")?.value;
+  const kept = JSON.parse(sessionStorage.getItem(key) || "null");
+  const sent = new URLSearchParams(location.search).get("sent");
+  if (kept && sent && kept.once === sent) sessionStorage.removeItem(key);
+  else if (kept && !text.value && kept.text) {
+    text.value = kept.text;
+    const mode = form.querySelector(`input[name=mode][value="${CSS.escape(kept.mode || "")}"]:not(:disabled)`);
+    if (mode) mode.checked = true;
+  }
+  if (sent) { const url = new URL(location.href); url.searchParams.delete("sent"); history.replaceState(null, "", url); }
+  const keep = () => {
+    const mode = form.querySelector("input[name=mode]:checked")?.value;
+    if (text.value.trim()) sessionStorage.setItem(key, JSON.stringify({ text: text.value, mode, once }));
+    else sessionStorage.removeItem(key);
+  };
+  form.addEventListener("input", () => { show(); keep(); });
+  form.addEventListener("submit", () => { keep(); send.disabled = true; });
   show();
 });

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from helpdesk.text.clean import cleaned
+from helpdesk.text.clean import cleaned, storable
 from mentions.triage import read, reason_words
 from mentions.triage.learned import Learned
 
@@ -35,7 +35,11 @@ class Command(BaseCommand):
                     f"{learn}: nothing to learn. At least 20 rows must label intent, sentiment or urgency with two values or more."
                 )
             readings = learned.apply(texts, readings)
-        with output.open("w") as out:
+        try:
+            out = output.open("w", encoding="utf-8")
+        except OSError as error:
+            raise CommandError(f"{output}: {error.strerror}.") from error
+        with out:
             for row, found in zip(rows, readings, strict=True):
                 reasons = {reason["field"]: reason_words(reason) for reason in found.reasons}
                 more = {
@@ -45,7 +49,7 @@ class Command(BaseCommand):
                     "urgency": found.urgency,
                     "reasons": reasons,
                 }
-                out.write(json.dumps({**row, **more}, ensure_ascii=False) + "\n")
+                out.write(json.dumps({**storable(row), **more}, ensure_ascii=False) + "\n")
         self.stdout.write(json.dumps({"read": len(rows)}))
 
 

@@ -45,6 +45,7 @@ FIRST_LOOK = dt.timedelta(days=7)
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MOST_PAGES = 200
 MOST_PARTS = 4
+DEEPEST = 6  # levels read beneath an item: who goes on in five posts is heard in one look
 
 
 class Bluesky(Session):
@@ -80,7 +81,12 @@ class Bluesky(Session):
         try:
             self.call("GET", "chat.bsky.convo.listConvos", params={"limit": 1}, headers=CHAT)
         except PlatformError as error:
-            abilities["private"] = f"This server offers us no direct messages ({error.detail or error.code})."
+            if "token" in error.detail.lower():
+                abilities["private"] = (
+                    "This app password may not read direct messages. Make one that may, and reconnect under Sources."
+                )
+            elif error.permanent or "Internal" in error.detail:  # a passing outage takes no ability away
+                abilities["private"] = f"This server offers us no direct messages ({error.detail or error.code})."
         return Identity("atproto", self.did, str(self.session.get("handle", "")), abilities)
 
     # --- hearing -----------------------------------------------------------------------------------------------
@@ -149,10 +155,10 @@ class Bluesky(Session):
             local_id=rkey,
             version=cid,
             author=_author(author, did),
-            text=text,
+            text=text + _pictures(record.get("embed")),
             said_at=min(_claimed(record.get("createdAt"), indexed), indexed),
             thread_key=root["uri"],
-            parent_id=_strong(reply["parent"])["uri"] if reply else "",
+            parent_id=_strong(reply["parent"])["uri"] if reply else _quoted(record.get("embed")),
             root_author_id=_did_of(root["uri"]),
             url=f"https://bsky.app/profile/{did}/post/{rkey}",
             ours=did == self.did,
@@ -202,17 +208,14 @@ class Bluesky(Session):
         return isinstance(thread, dict) and str(thread.get("$type", "")).endswith("notFoundPost")
 
     def replies(self, external_id: str) -> Page:
-        params = {"uri": external_id, "depth": 1, "parentHeight": 0}
+        params = {"uri": external_id, "depth": DEEPEST, "parentHeight": 0}
         try:
             thread = self.call("GET", "app.bsky.feed.getPostThread", params=params).get("thread")
         except PlatformError as error:
             if error.code == "missing":  # deleted since it was counted
                 return Page()
             raise
-        below = thread.get("replies") if isinstance(thread, dict) else None
-        nodes = below if isinstance(below, list) else []
-        # blocked and missing ones are nodes without a post
-        posts, malformed = read_each([node["post"] for node in nodes if "post" in node], self._post)
+        posts, malformed = read_each(_beneath(thread, DEEPEST), self._post)
         return Page(tuple(posts), tuple(malformed))
 
     def _direct(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
@@ -405,6 +408,36 @@ def _count(value: Any) -> int | None:
 
 def _strong(reference: Mapping[str, Any]) -> dict[str, str]:
     return {"uri": text_of(reference["uri"], "reply uri"), "cid": text_of(reference["cid"], "reply cid")}
+
+
+def _pictures(embed: Any) -> str:
+    """What stands under a post's pictures, as lines of its own: a post may say nothing else."""
+    media = embed.get("media", embed) if isinstance(embed, dict) else {}
+    images = media.get("images") if isinstance(media, dict) else None
+    lines = [
+        f"\n[Picture: {image['alt']}]" if image.get("alt") else "\n[Picture]"
+        for image in (images if isinstance(images, list) else [])[:20]
+        if isinstance(image, dict)
+    ]
+    return "".join(lines)
+
+
+def _quoted(embed: Any) -> str:
+    """The uri of the post that is quoted, or ""."""
+    found = embed.get("record") if isinstance(embed, dict) else None
+    found = found.get("record", found) if isinstance(found, dict) else {}
+    uri = found.get("uri")
+    return uri if isinstance(uri, str) and f"/{POSTS}/" in uri and len(uri) <= 512 else ""
+
+
+def _beneath(node: Any, levels: int) -> list[Any]:
+    """The posts beneath a thread's node, nearest first; blocked and missing ones are nodes without a post."""
+    found: list[Any] = []
+    nodes = node.get("replies") if isinstance(node, dict) else None
+    for below in nodes if isinstance(nodes, list) and levels else []:
+        if isinstance(below, dict) and "post" in below:
+            found += [below["post"], *_beneath(below, levels - 1)]
+    return found
 
 
 def _did_of(uri: str) -> str:

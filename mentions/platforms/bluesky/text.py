@@ -13,7 +13,7 @@ MAX_BYTES = 3000
 MAX_CHAT_GRAPHEMES = 1000
 MAX_CHAT_BYTES = 10_000
 
-URL = re.compile(r"(?<![\w@])https?://[^\s<>\"'⟦⟧]+")
+URL = re.compile(r"(?<![\w@])https?://[^\s<>\"'⟦⟧。、！？）」』]+")
 MENTION = re.compile(
     r"(?<![\w@.])@([a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)+)"
 )

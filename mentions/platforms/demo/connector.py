@@ -21,7 +21,7 @@ from mentions.platforms.base import (
     Setting,
     Stream,
 )
-from mentions.platforms.demo import ledger
+from mentions.platforms.demo import ledger, script
 
 PAGE = 100
 
@@ -32,7 +32,11 @@ class Demo(Connector):
         name="Demo",
         settings=(
             Setting(
-                "shown_as", "Plays", "Which platform it looks like: x, mastodon, bluesky, email, blog.", default="x"
+                "shown_as",
+                "Plays",
+                "Which platform it looks like.",
+                default="x",
+                choices=tuple((key, script.CHANNELS[key]) for key in script.CHANNELS),
             ),
         ),
         streams=(Stream("stream", "A living stream of invented people", rhythm_seconds=20),),
@@ -43,6 +47,9 @@ class Demo(Connector):
     )
 
     def connect(self) -> Identity:
+        if self.channel == "email":
+            why = {"public": "Mail is answered privately.", "like": "Mail knows no likes."}
+            return Identity("demo:email", "us", "hello@northwind.example", why)
         return Identity(f"demo:{self.channel}", "us", "northwindrail")
 
     @property
@@ -57,16 +64,16 @@ class Demo(Connector):
             yield Page(tuple(self._post(row) for row in rows), cursor={"id": after})
 
     def _post(self, row: ledger.Row) -> Post:
-        person = ledger.person(row.author)
+        person = ledger.person(row.author, self.channel)
         return Post(
-            kind="direct" if row.is_private else "post",
+            kind="mail" if self.channel == "email" else "direct" if row.is_private else "post",
             external_id=f"demo:{row.key}",
             author=person,
             text=row.text,
             said_at=row.said_at,
             thread_key=row.root_key,
             parent_id=f"demo:{row.parent_key}" if row.parent_key else "",
-            root_author_id=ledger.person(row.root_author).external_id,
+            root_author_id=ledger.person(row.root_author, self.channel).external_id,
             ours=not row.author,
             reference={"key": row.key},
             raw={"key": row.key, "text": row.text, "author": row.author},

@@ -9,9 +9,9 @@ from typing import Any
 
 from mentions.models import DemoPost
 from mentions.platforms.base import Author
-from mentions.platforms.demo.script import PEOPLE, REACTIONS, lines_on
+from mentions.platforms.demo import script
 
-PACE = dt.timedelta(seconds=45)
+PACE = dt.timedelta(seconds=100)
 REACTS_AFTER = dt.timedelta(seconds=40)
 
 
@@ -31,10 +31,12 @@ class Row:
 COLUMNS = tuple(Row.__dataclass_fields__)
 
 
-def person(name: str) -> Author:
-    if name not in PEOPLE:
+def person(name: str, channel: str = "") -> Author:
+    known = script.person(name)
+    if known is None:
         return Author("us", "northwindrail", "Northwind Rail")
-    known = PEOPLE[name]
+    if channel == "email":
+        return Author(f"demo:{name}", f"{known.handle.replace('_', '.')}@mail.example", known.name)
     return Author(f"demo:{name}", known.handle, known.name, reach=known.followers)
 
 
@@ -96,19 +98,18 @@ def _reaction(ours: Row) -> str:
 
 
 def let_time_pass(account_id: int, channel: str, now: dt.datetime) -> None:
-    """What the script's people say by `now`: one line each PACE, and a reaction to each of our replies."""
+    """What the script's people say by `now`: one line each PACE, and one word on the first reply they get."""
     started = (
         _rows(account_id).filter(key__startswith="line-").order_by("-said_at").values_list("key", "said_at").first()
     )
     number, last = (int(started[0].split("-")[1]) + 1, started[1]) if started else (0, now - PACE)
     if now - last >= PACE:
-        lines = lines_on(channel)
-        author, text = lines[number % len(lines)]
-        say(account_id, f"line-{number}", author, text, now)
-    for values in (
-        _rows(account_id).filter(author="", said_at__lte=now - REACTS_AFTER).order_by("-id").values_list(*COLUMNS)[:5]
-    ):
+        author, text = script.line(channel, number)
+        say(account_id, f"line-{number}", author, text, now, is_private=channel == "email")
+    answers = _rows(account_id).filter(author="", said_at__lte=now - REACTS_AFTER).order_by("-id")
+    for values in answers.values_list(*COLUMNS)[:5]:
         ours = Row(*values)
-        if ours.root_author and ours.text != "♥":
-            text = REACTIONS[ours.id % len(REACTIONS)]
+        heard = _rows(account_id).filter(root_key=ours.root_key, key__startswith="re-").exists()
+        if ours.root_author and ours.text != "♥" and not heard:
+            text = script.reaction(ours.root_author, ours.id)
             say(account_id, _reaction(ours), ours.root_author, text, now, parent=ours, is_private=ours.is_private)
