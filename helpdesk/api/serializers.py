@@ -20,11 +20,13 @@ from helpdesk.models import (
     DeliveryPart,
     Membership,
     Message,
+    MessageVersion,
     Notice,
     Priority,
     Profile,
     Ticket,
 )
+from helpdesk.ports import ports
 from helpdesk.text.clean import one_line
 from helpdesk.text.triage import Intent, Sentiment, Urgency
 from helpdesk.workflow.tickets import CLOSE_BY_HAND
@@ -151,7 +153,18 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
         read_only_fields = fields
 
 
+class VersionSerializer(serializers.ModelSerializer[MessageVersion]):
+    """What a message said before an edit; `number` counts from 1, the oldest."""
+
+    class Meta:
+        model = MessageVersion
+        fields = ["number", "text", "seen_at"]
+        read_only_fields = fields
+
+
 class MessageSerializer(serializers.ModelSerializer[Message]):
+    versions = VersionSerializer(many=True, read_only=True)
+    reasons = serializers.SerializerMethodField(help_text="Why triage read it so: code, parameters, and in words.")
     brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
     author = SomebodySerializer(read_only=True, allow_null=True)
     profile = ProfileSerializer(read_only=True, allow_null=True)
@@ -162,8 +175,12 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         fields = [
             "id", "brand", "ticket", "kind", "visibility", "text", "is_cut", "author", "profile", "parent", "url", "said_at", "heard_at",
             "sent_at", "edited_at", "deleted_at", "language", "intent", "sentiment", "urgency", "reach", "reasons", "corrected",
+            "versions",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def get_reasons(self, row: Message) -> list[dict[str, Any]]:
+        return [{**reason, "words": ports.reason_words(reason)} for reason in row.reasons]
 
     def get_corrected(self, row: Message) -> list[str]:
         return sorted(row.corrected)
@@ -171,15 +188,29 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
 class PartSerializer(serializers.ModelSerializer[DeliveryPart]):
     problem = serializers.SerializerMethodField()
+    problem_words = serializers.SerializerMethodField()
     url = serializers.SerializerMethodField()
 
     class Meta:
         model = DeliveryPart
-        fields = ["position", "state", "external_id", "url", "attempts", "send_after", "sent_at", "problem"]
+        fields = [
+            "position",
+            "state",
+            "external_id",
+            "url",
+            "attempts",
+            "send_after",
+            "sent_at",
+            "problem",
+            "problem_words",
+        ]
         read_only_fields = fields
 
     def get_problem(self, row: DeliveryPart) -> str:
         return str(row.problem.get("code", ""))
+
+    def get_problem_words(self, row: DeliveryPart) -> str:
+        return ports.mouth.problem(row.delivery.channel, row.problem) if row.problem else ""
 
     def get_url(self, row: DeliveryPart) -> str:
         return str(row.external.get("url", ""))

@@ -323,7 +323,7 @@ class MessageView(ReadResource):
     needs = {"triage": "ticket.triage"}
 
     def rows(self) -> QuerySet[Message]:
-        return Message.objects.select_related("brand", "author", "profile")
+        return Message.objects.select_related("brand", "author", "profile").prefetch_related("versions")
 
     @extend_schema(request=shapes.TriageInput)
     @action(detail=True, methods=["post"])
@@ -343,7 +343,7 @@ class DeliveryView(ReadResource):
     default_ordering = "-created"
 
     def rows(self) -> QuerySet[Delivery]:
-        return Delivery.objects.select_related("brand").prefetch_related("parts")
+        return Delivery.objects.select_related("brand", "channel").prefetch_related("parts")
 
     @extend_schema(request=shapes.DecisionInput)
     @action(detail=True, methods=["post"])

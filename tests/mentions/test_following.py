@@ -81,6 +81,29 @@ def test_what_we_said_in_private_is_not_looked_for_in_public(heard: Heard) -> No
     assert Mention.objects.count() == 1
 
 
+def test_a_thread_of_one_s_own_is_heard_in_one_look(heard: Heard) -> None:
+    above = heard.uri
+    for number in range(2, 6):
+        above = heard.network.post(heard.ana, f"{number}/5", reply_to=above)
+    heard.network.drop_notifications(heard.us)
+    look_again(heard)
+    assert heard.ticket.inbound_count == 5
+
+
+def test_pictures_and_quotes_are_not_empty(heard: Heard) -> None:
+    quote = heard.network.post(heard.ana, "", quote=heard.uri)
+    view = {
+        "uri": quote,
+        "cid": "c",
+        "author": {"did": heard.ana},
+        "indexedAt": timezone.now().isoformat(),
+        "record": {"text": "", "embed": {"images": [{"alt": "a queue at the gate"}, {"alt": ""}]}},
+    }
+    post = Bluesky({}, {}, {})._post(view)
+    assert post is not None
+    assert post.text.split("\n")[1:] == ["[Picture: a queue at the gate]", "[Picture]"]
+
+
 def test_a_reply_of_ours_deleted_on_the_platform_is_shown_as_gone(heard: Heard) -> None:
     sent = heard.reply("Which order?")
     delivery.deliver(sent.pk)
@@ -171,6 +194,9 @@ def test_an_edit_makes_nobody_smaller(heard: Heard) -> None:
     assert message.text.endswith("please")
     assert message.reach == 250_000
     assert heard.ticket.reach == 250_000
+    shown = heard.world.api(heard.world.agent).get(f"/api/v1/messages/{message.pk}/").json()
+    assert [version["text"] for version in shown["versions"]] == ["@northwind.test where is my train"]
+    assert all(reason["words"] for reason in shown["reasons"])
 
 
 def test_a_colleague_who_answers_from_another_account_of_ours_is_heard(heard: Heard) -> None:
