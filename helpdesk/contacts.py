@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -12,12 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import events, intake
-from helpdesk.models import Channel, Customer, Message, Profile, ThreadKind, User, Visibility
+from helpdesk.models import Brand, Channel, Customer, Message, Profile, ThreadKind, User, Visibility
 from helpdesk.ports import ports
 from helpdesk.text.clean import cleaned, one_line
 from helpdesk.text.phone import phone_name
 from helpdesk.workflow.brands import MANUAL
-from helpdesk.workflow.tickets import Refused, touch, words
+from helpdesk.workflow.tickets import Refused, note, touch, words
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
     message.author = user
     message.save(update_fields=["author"])
     _also_known_as(message.profile, channel, ways)
+    _called(message, user, one_line(contact.name, 200))
     touch(message.ticket, user)
     events.record(
         [events.happened("contact.logged", channel.brand_id, ticket=message.ticket_id, actor=user, message=message.pk)]
@@ -83,6 +84,24 @@ def _also_known_as(profile: Profile | None, channel: Channel, ways: Mapping[str,
                 external_id=external_id,
                 defaults={"customer_id": profile.customer_id, "platform": channel.platform, "handle": handle},
             )
+
+
+def _called(message: Message, user: User, name: str) -> None:
+    """A name given for somebody we know: theirs, where we had none, else a note for colleagues."""
+    customer = message.ticket.customer
+    if not name or customer.name == name:
+        return
+    known = set(customer.profiles.values_list("handle", flat=True)) | {""}
+    if customer.name in known:
+        Customer.objects.filter(pk=customer.pk).update(name=name)
+    else:
+        note(message.ticket_id, user, _("The name given was %(name)s.") % {"name": name})
+
+
+def numbers(term: str, brands: Collection[int]) -> set[str]:
+    """The names a phone number may have in these brands, whose countries differ."""
+    countries = Brand.objects.filter(pk__in=brands).values_list("country", flat=True)
+    return {phone_name(term, country)[0] for country in {"", *countries}}
 
 
 def _ways(contact: Logged, channel: Channel) -> dict[str, str]:

@@ -196,7 +196,7 @@ def outcome(
     if waits:
         return PartState.QUEUED
     is_outage = error.code in ("unavailable", "unreachable", "undecodable")
-    given_up = age > LONGEST_TRY if resendable and is_outage else attempts >= MOST_ATTEMPTS
+    given_up = attempts >= MOST_ATTEMPTS and (age > LONGEST_TRY or not (resendable and is_outage))
     if error.permanent or given_up:
         return PartState.UNKNOWN if may_have_arrived else PartState.FAILED
     return PartState.QUEUED

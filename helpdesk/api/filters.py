@@ -11,9 +11,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 
+from helpdesk.contacts import numbers
 from helpdesk.models import FAR, Customer, MessageKind, Profile, Ticket
 from helpdesk.states import PartState, TicketState
-from helpdesk.text.phone import phone_name
 from helpdesk.text.triage import Intent, Sentiment, Urgency
 
 
@@ -91,7 +91,7 @@ class CustomerFilter(BrandFilter):
     handle = filters.CharFilter(method="known_as", max_length=255, help_text="A handle, address or number, whole.")
 
     def known_as(self, rows: QuerySet[Customer], name: str, value: str) -> QuerySet[Customer]:
-        same = Q(handle__iexact=value) | Q(external_id=phone_name(value)[0])
+        same = Q(handle__iexact=value) | Q(external_id__in=numbers(value, self.request.user.roles))
         return rows.filter(pk__in=Profile.objects.filter(same).values("customer"))
 
 

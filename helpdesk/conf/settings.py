@@ -114,7 +114,7 @@ else:
     # Under ASGI a thread lives for one request, and so would its connection: the web process (asgi.py) shares some.
     # Workers do not: a pool does not survive their fork.
     if POOLED:  # the web: no question of a page is worth more than this
-        _db["OPTIONS"]["options"] = "-c statement_timeout=30000"
+        _db["OPTIONS"]["options"] = f"{_db['OPTIONS'].get('options', '')} -c statement_timeout=30000".strip()
         _db["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 20, "timeout": 20}
     else:
         _db["CONN_MAX_AGE"] = 60

@@ -9,6 +9,9 @@ from django.http import HttpRequest
 
 from helpdesk.workflow import once
 
+# Fields that differ though the form is the same: its token, and what a live page has shown meanwhile.
+MOVES = {"csrfmiddlewaretoken", "seen"}
+
 
 def sent_before(request: HttpRequest) -> bool:
     """Whether this very form was sent already, by a double click or a reload; in the transaction of its effect.
@@ -19,6 +22,6 @@ def sent_before(request: HttpRequest) -> bool:
     given = request.POST.get("once", "")
     if not given or request.user.pk is None:
         return False
-    fields = sorted((name, request.POST.getlist(name)) for name in request.POST if name != "csrfmiddlewaretoken")
+    fields = sorted((name, request.POST.getlist(name)) for name in request.POST if name not in MOVES)
     digest = hashlib.sha256(f"{request.path}\n{json.dumps(fields)}".encode()).hexdigest()
     return not once.claim(request.user.pk, f"desk:{digest}", request.path, digest)[1]

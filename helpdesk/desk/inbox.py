@@ -82,6 +82,7 @@ def attach_latest(tickets: Sequence[Ticket]) -> None:
     latest = {message.ticket_id: message for message in rows}
     stuck = dict(
         Delivery.objects.filter(ticket__in=[ticket.pk for ticket in tickets], state__in=["unknown", "failed"])
+        .exclude(action=Delivery.Action.LIKE)
         .order_by("id")
         .values_list("ticket", "state")
     )

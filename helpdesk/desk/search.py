@@ -10,9 +10,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from helpdesk.contacts import numbers
 from helpdesk.models import Customer, Profile, Ticket
 from helpdesk.ports import ports
-from helpdesk.text.phone import phone_name
 
 MOST = 8
 
@@ -42,7 +42,7 @@ def _tickets(request: HttpRequest, term: str) -> list[dict[str, Any]]:
 def _people(request: HttpRequest, term: str) -> list[dict[str, Any]]:
     """Their latest ticket is where a colleague wants to go; who has none, their card."""
     known = Profile.objects.visible_to(request.user).filter(
-        Q(handle__istartswith=term) | Q(external_id=phone_name(term)[0])
+        Q(handle__istartswith=term) | Q(external_id__in=numbers(term, list(request.user.roles)))  # type: ignore[union-attr]
     )
     people = Customer.objects.visible_to(request.user).filter(
         Q(name__istartswith=term) | Q(pk__in=known.values("customer")[:100])

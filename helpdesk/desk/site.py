@@ -34,6 +34,10 @@ class DeskSite(UnfoldAdminSite):
 
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated:
+                if request.headers.get(
+                    "HX-Request"
+                ):  # a list that renews itself: load the page, which leads to the log-in
+                    return HttpResponse(status=204, headers={"HX-Refresh": "true"})
                 return redirect_to_login(request.get_full_path(), reverse("account_login"))
             if not self.has_permission(request):
                 raise Http404

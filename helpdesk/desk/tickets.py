@@ -6,6 +6,7 @@ Bad input comes back with the sentence at its field and the words still in the b
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from django import forms
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -70,14 +72,16 @@ def _view(request: HttpRequest) -> str:
 def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str, Any]:
     """The conversation with what can be done about it."""
     conversation = _conversation(row)
-    liked = Delivery.objects.filter(ticket=row, action=Delivery.Action.LIKE).exclude(state__in=["failed", "cancelled"])
+    composer = _composer(row, conversation, draft)
+    likes = Delivery.objects.filter(reply_to=composer["latest"], action=Delivery.Action.LIKE)
+    is_liked = composer["latest"] is not None and likes.exclude(state__in=["failed", "cancelled"]).exists()
     context = {
         "ticket": row,
         "conversation": conversation,
-        "seen": max((message.pk for message in conversation), default=0),
-        "composer": _composer(row, conversation, draft),
+        "seen": _newest(row, conversation),
+        "composer": composer,
         "holdup": ports.mouth.holdup(row.channel),
-        "liked": liked.exists(),
+        "liked": is_liked,
         "links": list(TicketLink.objects.filter(later=row).select_related("earlier")),
         "colleagues": Membership.objects.filter(brand=row.brand_id, user__is_active=True).exclude(role="auditor").select_related("user").order_by("user__name"),
         "may": {verb: may(request.user, f"ticket.{verb}", row.brand_id) for verb in ("reply", "note", "assign", "resolve", "acknowledge", "edit", "triage")},
@@ -89,10 +93,19 @@ def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str,
     return context
 
 
+def _newest(row: Ticket, conversation: list[Message]) -> int:
+    """The key of the entry that came in last; in a long ticket it may stand above what is shown."""
+    if len(conversation) < MOST_MESSAGES:
+        return max((message.pk for message in conversation), default=0)
+    return row.messages.aggregate(newest=Max("pk"))["newest"] or 0
+
+
 def _as_of(context: dict[str, Any]) -> str:
     """A name of what the conversation shows: another one, once anything of it has changed."""
     row = context["ticket"]
+    minute = int(time.time() // 60)  # "2 min ago" moves on, too
     shown = [
+        minute,
         row.state,
         row.assignee_id,
         row.priority,
@@ -129,6 +142,7 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
     modes = [mode for mode in (spoke, "public", "private") if mode in ("public", "private") and abilities[mode].allowed]
     return {
         "abilities": abilities,
+        "latest": public,
         "mode": draft.get("mode") or (modes[0] if modes else "call"),
         "text": draft.get("text", ""),
         "error": draft.get("error", ""),

@@ -15,9 +15,11 @@ def phone_name(raw: str, country: str = "") -> tuple[str, str]:
     try:
         number = phonenumbers.parse("+" + text[2:] if text.startswith("00") else text, country or None)
         if phonenumbers.is_possible_number(number):
-            number.extension = None
+            extension = f";ext={number.extension}" if number.extension else ""  # somebody else's desk
             name = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-            return f"tel:{name}", phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+            return f"tel:{name}{extension}", phonenumbers.format_number(
+                number, phonenumbers.PhoneNumberFormat.INTERNATIONAL
+            )
     except phonenumbers.NumberParseException:
         pass
     return "tel:" + "".join(sign for sign in text if sign.isdigit()), text

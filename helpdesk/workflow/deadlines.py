@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, F, QuerySet, Value
+from django.db.models.functions import Greatest
 
 from helpdesk.models import Brand, Deadline, Ticket
 
@@ -38,9 +39,11 @@ def _deadline(brand: Brand, ticket: Ticket, kind: str, started_at: dt.datetime, 
     return Deadline(brand=brand, ticket=ticket, kind=kind, started_at=started_at, due_at=due_after(started_at, hours))
 
 
-def meet(ticket: Ticket, at: dt.datetime) -> int:
-    """An answer went out: the responses due by then are met. Returns how many deadlines that ended."""
-    return _responses(ticket).filter(started_at__lte=at).update(met_at=at)
+def meet(ticket: Ticket, at: dt.datetime, *, all_of_them: bool = True) -> int:
+    """An answer went out at `at`: the responses that wait are met, or (where the customer has written since) those that
+    had begun by then. Returns how many that ended. An answer older than the clamped start counts as one at the start."""
+    rows = _responses(ticket) if all_of_them else _responses(ticket).filter(started_at__lte=at)
+    return rows.update(met_at=Greatest(F("started_at"), Value(at, output_field=DateTimeField())))
 
 
 def awaits_response(ticket: Ticket) -> bool:

@@ -185,6 +185,8 @@ def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:
 
 
 def _tell(delivery: Delivery, part: DeliveryPart) -> None:
+    if delivery.action == Delivery.Action.LIKE:
+        return  # nobody waits for one
     key = f"delivery:{delivery.pk}"
     if delivery.state in (PartState.UNKNOWN, PartState.FAILED):
         least = Role.LEAD if delivery.state == PartState.UNKNOWN else Role.AGENT

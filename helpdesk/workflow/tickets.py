@@ -121,8 +121,8 @@ def answered(ticket: Ticket, at: dt.datetime, later: QuerySet[Message]) -> None:
 
     `later`: messages our words could not know of. Where the customer is among them, the next answer is due.
     """
-    deadlines.meet(ticket, at)
     again = later.filter(kind=MessageKind.INBOUND).order_by("heard_at", "id").first()
+    deadlines.meet(ticket, at, all_of_them=again is None)
     if ticket.state in (TicketState.NEW, TicketState.OPEN):
         if again is None:
             _step(ticket, TicketState.WAITING)

@@ -252,3 +252,17 @@ def test_a_crowd_in_a_thread_is_not_loaded_for_one_more_word(world: World) -> No
         patched.setattr(Rows, "_lock", watched)
         world.hear("and me", who="late", thread="t", opened_by_author=False)
     assert locked == []
+
+
+def test_an_old_post_answered_long_ago_waits_for_nothing(world: World) -> None:
+    asked = world.hear("three days ago", thread="t", key="asked", said_at=timezone.now() - dt.timedelta(days=3))
+    answer = told(world, "us", "From the app", -3 * 24 * 60 + 2, key="ours", parent_key="asked", ours=True)
+    with transaction.atomic():
+        intake.take_in(asked.ticket.channel, [answer], {"asked": asked})
+    ticket = Ticket.objects.get()
+    assert (ticket.state, ticket.due_at) == ("waiting", None)
+    assert not Deadline.objects.filter(met_at__lt=F("started_at")).exists()
+    world.hear("and now?", thread="t")
+    ticket.refresh_from_db()
+    assert ticket.due_at is not None
+    assert ticket.due_at > timezone.now()

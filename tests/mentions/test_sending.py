@@ -294,3 +294,8 @@ def test_one_account_s_throttle_holds_all_its_replies_and_costs_no_try(heard: He
     assert len([request for request in heard.network.requests if request.method == PUT]) == 1
     later = timezone.now() + dt.timedelta(seconds=90)
     assert set(delivery.due_deliveries(later)) == {first.pk, second.pk}
+
+
+def test_a_part_that_waited_for_days_is_given_its_tries() -> None:
+    error, long = E("unavailable"), dt.timedelta(days=3)
+    assert delivery.outcome(error, orphan=False, resendable=True, attempts=1, age=long) == "queued"

@@ -19,9 +19,10 @@ document.addEventListener("change", (event) => {
 document.addEventListener("focusout", (event) => { const select = within(event.target, "select[data-submit]"); if (select?.dataset.changed) select.form.requestSubmit(); });
 
 // --- keys
+const submit = (form) => { if (form && !form.querySelector("[data-send]")?.disabled) form.requestSubmit(); };
 document.addEventListener("keydown", (event) => {
   const writes = event.target.matches("input, textarea, select, [contenteditable]");
-  if (writes && event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.target.form?.requestSubmit();
+  if (writes && event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event.target.form);
   if (writes || event.ctrlKey || event.metaKey || event.altKey) return;
   const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (target) { event.preventDefault(); target.matches("textarea") ? target.focus() : target.click(); }
@@ -38,7 +39,9 @@ document.addEventListener("click", (event) => {
 });
 
 // --- what htmx renews keeps its focus and its place
-let focused = null, atEnd = true, height = 0;
+let focused = null, atEnd = true, height = 0, count = 0;
+// what names an element across a renewal: a row's address, a button's form and value, a link's place
+const nameOf = (element) => element?.matches(".hd-row a, #hd-live *") ? [element.tagName, element.id, element.dataset.key, element.name, element.value, element.form?.getAttribute("action"), element.pathname].join("|") : null;
 const entries = () => document.querySelector(".hd-entries");
 const scrolls = (list) => list && list.scrollHeight > list.clientHeight + 4;
 function toEnd() {
@@ -48,12 +51,15 @@ function toEnd() {
   else if (window.innerWidth < 1000 && list.children.length > 2) list.lastElementChild.scrollIntoView({ block: "center" });
 }
 document.addEventListener("htmx:beforeSwap", () => {
-  focused = document.activeElement?.matches(".hd-row a") ? document.activeElement.pathname : null;
+  focused = nameOf(document.activeElement);
+  count = document.querySelectorAll(".hd-entry").length;
   const list = entries();
   if (list) { height = list.scrollTop; atEnd = list.scrollTop + list.clientHeight > list.scrollHeight - 40; }
 });
 document.addEventListener("htmx:afterSwap", () => {
-  if (focused) [...document.querySelectorAll(".hd-row a")].find((row) => row.pathname === focused)?.focus();
+  if (focused && document.activeElement === document.body) [...document.querySelectorAll(".hd-row a, #hd-live :is(a, button, select, summary, input)")].find((element) => nameOf(element) === focused)?.focus({ preventScroll: true });
+  const news = document.getElementById("hd-news");
+  if (news && document.querySelectorAll(".hd-entry").length > count) news.textContent = news.dataset.words;
   const list = entries();
   if (scrolls(list)) list.scrollTop = atEnd ? list.scrollHeight : height;
 });
@@ -67,7 +73,7 @@ function connected(is) {
   document.body.append(lost);
 }
 ["htmx:sendError", "htmx:responseError"].forEach((name) => document.addEventListener(name, () => connected(false)));
-document.addEventListener("htmx:afterOnLoad", () => connected(true));
+document.addEventListener("htmx:afterOnLoad", (event) => { if (event.detail.xhr.status < 400) connected(true); });
 
 // The frame has no landmark around the page, and gives each of its scrolling parts the same name.
 document.addEventListener("DOMContentLoaded", () => document.getElementById("main")?.setAttribute("role", "main"));
