@@ -138,4 +138,4 @@ def _person(contact: Logged, channel: Channel, ways: Mapping[str, str]) -> intak
         return intake.Person(channel.platform, MANUAL, way, ways.get(way, ""), customer=contact.customer)
     way = next(iter(ways), f"person:{secrets.token_urlsafe(12)}")
     handle = ways.get(way, "")
-    return intake.Person(channel.platform, MANUAL, way, handle, name or handle)
+    return intake.Person(channel.platform, MANUAL, way, handle, name or handle[:200])
