@@ -53,14 +53,13 @@ def log(channel: Channel, user: User, contact: Logged) -> Message:
         said_at=min(said_at, now),
         heard_at=now,
         opened_by_author=True,
+        author=user,
         visibility=Visibility.PRIVATE,
         subject=one_line(contact.subject, 200),
         triage=ports.triage(text, 0),
     )
     message = intake.take_in(channel, [item])[0]
     assert message is not None
-    message.author = user
-    message.save(update_fields=["author"])
     _also_known_as(message.profile, channel, ways)
     _called(message, user, one_line(contact.name, 200))
     touch(message.ticket, user)
@@ -129,7 +128,7 @@ def _person(contact: Logged, channel: Channel, ways: Mapping[str, str]) -> intak
         raise Refused("name", "blank", _("Say who it was: a name, a phone number or an address."))
     mine = Profile.objects.filter(brand_id=channel.brand_id, namespace=MANUAL).order_by("id")
     known = mine.filter(customer=contact.customer) if contact.customer else mine.filter(external_id__in=ways)
-    found = known.filter(external_id__in=ways).first() or known.first()
+    found = (known.filter(external_id__in=ways).first() if contact.customer and ways else None) or known.first()
     if found is not None:
         return intake.Person(channel.platform, MANUAL, found.external_id, customer=found.customer)
     if contact.customer is not None:

@@ -43,5 +43,9 @@ def take_in(
 
 def lock(brand: Brand) -> BrandCounter:
     """Stand in line: whoever changes several of the brand's tickets at once takes this first, then them by key."""
-    BrandCounter.objects.bulk_create([BrandCounter(brand=brand)], ignore_conflicts=True)
-    return BrandCounter.objects.select_for_update().get(brand=brand)
+    rows = BrandCounter.objects.select_for_update().filter(brand=brand)
+    counter = rows.first()
+    if counter is None:  # a brand that was not opened by open_brand
+        BrandCounter.objects.bulk_create([BrandCounter(brand=brand)], ignore_conflicts=True)
+        counter = rows.get()
+    return counter

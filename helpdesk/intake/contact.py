@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
-from helpdesk.models import Customer, Visibility
+from helpdesk.models import Customer, User, Visibility
 from helpdesk.text.clean import Cleaned
 from helpdesk.text.triage import Triage
 
@@ -40,6 +40,7 @@ class Contact:
     opened_by_author: bool = False
     visibility: str = Visibility.PUBLIC
     ours: bool = False
+    author: User | None = None  # the colleague who wrote it down
     url: str = ""
     subject: str = ""
     triage: Triage = field(default_factory=Triage)

@@ -153,6 +153,7 @@ class Desk(Rows):
             kind=MessageKind.REPLY if contact.ours else MessageKind.INBOUND,
             visibility=contact.visibility,
             profile=self._profile(contact),
+            author=contact.author,
             parent=self.by_key.get(contact.parent_key),
             text=contact.text.text,
             is_cut=contact.text.is_cut,
