@@ -32,9 +32,11 @@ from mentions.platforms.base import (
     time_of,
 )
 from mentions.platforms.bluesky import text as bluesky_text
+from mentions.platforms.bluesky import views
 from mentions.platforms.bluesky.session import CHAT, Session
+from mentions.platforms.bluesky.views import POSTS
 
-POSTS, LIKES = "app.bsky.feed.post", "app.bsky.feed.like"
+LIKES = "app.bsky.feed.like"
 REASONS = ("mention", "reply", "quote")
 OVERLAP = dt.timedelta(minutes=15)
 # Lists are in the order of the earlier of createdAt and indexedAt: what was written offline comes in below the
@@ -116,9 +118,9 @@ class Bluesky(Session):
             if not isinstance(items, list):
                 raise PlatformError("undecodable", f"no {key}")
             # the first look goes back so far and no further
-            wanted = items if watermark else [item for item in items if (_indexed(item) or now) >= oldest]
+            wanted = items if watermark else [item for item in items if (views.indexed_at(item) or now) >= oldest]
             posts, malformed = read_each(wanted, self._post)
-            times = [at for at in map(_indexed, items) if at]
+            times = [at for at in map(views.indexed_at, items) if at]
             newest = max([min(at, now) for at in (newest, *times) if at], default=None)
             following = answer.get("cursor")
             # an empty page says nothing: what we may not see is filtered out after paging
@@ -146,7 +148,7 @@ class Bluesky(Session):
             raise TypeError("record.text is no text")
         reply = record.get("reply") or {}
         own = {"uri": uri, "cid": cid}
-        root = _strong(reply["root"]) if reply else own
+        root = views.strong(reply["root"]) if reply else own
         indexed = time_of(view["indexedAt"], "indexedAt")
         rkey = uri.rsplit("/", 1)[-1]
         return Post(
@@ -154,16 +156,16 @@ class Bluesky(Session):
             external_id=uri,
             local_id=rkey,
             version=cid,
-            author=_author(author, did),
-            text=text + _pictures(record.get("embed")),
-            said_at=min(_claimed(record.get("createdAt"), indexed), indexed),
+            author=views.author_of(author, did),
+            text=text + views.pictures(record.get("embed")),
+            said_at=min(views.claimed_at(record.get("createdAt"), indexed), indexed),
             thread_key=root["uri"],
-            parent_id=_strong(reply["parent"])["uri"] if reply else _quoted(record.get("embed")),
-            root_author_id=_did_of(root["uri"]),
+            parent_id=views.strong(reply["parent"])["uri"] if reply else views.quoted(record.get("embed")),
+            root_author_id=views.did_of(root["uri"]),
             url=f"https://bsky.app/profile/{did}/post/{rkey}",
             ours=did == self.did,
-            replies=_count(view.get("replyCount")),
-            reference={**own, "root": root, **_gate(view)},
+            replies=views.count_of(view.get("replyCount")),
+            reference={**own, "root": root, **views.gate(view)},
             raw=view,
         )
 
@@ -178,7 +180,7 @@ class Bluesky(Session):
             answer = self.call("GET", "app.bsky.actor.getProfiles", params={"actors": list(ids[start : start + 25])})
             for profile in answer.get("profiles") or []:
                 if isinstance(profile, dict) and isinstance(profile.get("did"), str):
-                    found[profile["did"]] = _author(profile, profile["did"])
+                    found[profile["did"]] = views.author_of(profile, profile["did"])
         return found
 
     def lookup(self, ids: Sequence[str]) -> Found:
@@ -186,11 +188,11 @@ class Bluesky(Session):
         ids = [name for name in ids if name.startswith("at://")]  # one that is no URI would fail all of them
         for start in range(0, len(ids), 25):
             answer = self.call("GET", "app.bsky.feed.getPosts", params={"uris": list(ids[start : start + 25])})
-            views = answer.get("posts")
-            if not isinstance(views, list):
+            shown = answer.get("posts")
+            if not isinstance(shown, list):
                 raise PlatformError("undecodable", "no posts")
-            present |= {view["uri"] for view in views if isinstance(view, dict) and isinstance(view.get("uri"), str)}
-            read, broken = read_each(views, self._post)
+            present |= {view["uri"] for view in shown if isinstance(view, dict) and isinstance(view.get("uri"), str)}
+            read, broken = read_each(shown, self._post)
             posts += read
             malformed += broken
         missing = [uri for uri in ids if uri not in present]
@@ -215,7 +217,7 @@ class Bluesky(Session):
             if error.code == "missing":  # deleted since it was counted
                 return Page()
             raise
-        posts, malformed = read_each(_beneath(thread, DEEPEST), self._post)
+        posts, malformed = read_each(views.beneath(thread, DEEPEST), self._post)
         return Page(tuple(posts), tuple(malformed))
 
     def _direct(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
@@ -228,7 +230,7 @@ class Bluesky(Session):
                 raise PlatformError("undecodable", "no logs")
             posts, malformed = read_each(logs, self._chat_message)
             gone = [
-                _chat_id(log)
+                views.chat_id(log)
                 for log in logs
                 if isinstance(log, dict) and str(log.get("$type", "")).endswith("logDeleteMessage")
             ]
@@ -374,7 +376,9 @@ class Bluesky(Session):
         convo = payload.get("convo") or self._convo_with(payload["did"])
         answer = self.call("GET", "chat.bsky.convo.getMessages", params={"convoId": convo, "limit": 100}, headers=CHAT)
         since = time_of(payload["written_at"], "written_at") - dt.timedelta(minutes=2)
-        ours = [message for message in answer.get("messages") or [] if _says(message, self.did, payload["text"], since)]
+        ours = [
+            message for message in answer.get("messages") or [] if views.says(message, self.did, payload["text"], since)
+        ]
         names = [f"{convo}/{message['id']}" for message in ours]
         return next((Sent(name) for name in names if name not in known), None)
 
@@ -390,93 +394,3 @@ def tid() -> str:
 
 def _position(cursor: Mapping[str, Any], name: str) -> dt.datetime | None:
     return time_of(cursor[name], "cursor") if cursor.get(name) else None
-
-
-def _author(view: Mapping[str, Any], did: str) -> Author:
-    return Author(
-        did,
-        handle=str(view.get("handle") or ""),
-        name=str(view.get("displayName") or ""),
-        url=f"https://bsky.app/profile/{did}",
-        reach=_count(view.get("followersCount")),
-    )
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and 0 <= value < 2**31 else None
-
-
-def _strong(reference: Mapping[str, Any]) -> dict[str, str]:
-    return {"uri": text_of(reference["uri"], "reply uri"), "cid": text_of(reference["cid"], "reply cid")}
-
-
-def _pictures(embed: Any) -> str:
-    """What stands under a post's pictures, as lines of its own: a post may say nothing else."""
-    media = embed.get("media", embed) if isinstance(embed, dict) else {}
-    images = media.get("images") if isinstance(media, dict) else None
-    lines = [
-        f"\n[Picture: {image['alt']}]" if image.get("alt") else "\n[Picture]"
-        for image in (images if isinstance(images, list) else [])[:20]
-        if isinstance(image, dict)
-    ]
-    return "".join(lines)
-
-
-def _quoted(embed: Any) -> str:
-    """The uri of the post that is quoted, or ""."""
-    found = embed.get("record") if isinstance(embed, dict) else None
-    found = found.get("record", found) if isinstance(found, dict) else {}
-    uri = found.get("uri")
-    return uri if isinstance(uri, str) and f"/{POSTS}/" in uri and len(uri) <= 512 else ""
-
-
-def _beneath(node: Any, levels: int) -> list[Any]:
-    """The posts beneath a thread's node, nearest first; blocked and missing ones are nodes without a post."""
-    found: list[Any] = []
-    nodes = node.get("replies") if isinstance(node, dict) else None
-    for below in nodes if isinstance(nodes, list) and levels else []:
-        if isinstance(below, dict) and "post" in below:
-            found += [below["post"], *_beneath(below, levels - 1)]
-    return found
-
-
-def _did_of(uri: str) -> str:
-    return uri.removeprefix("at://").split("/", 1)[0]
-
-
-def _says(message: Any, did: str, text: str, since: dt.datetime) -> bool:
-    """Whether `did` wrote `text` in this chat message, not before `since`."""
-    try:
-        return (
-            message["sender"]["did"] == did
-            and message["text"] == text
-            and time_of(message["sentAt"], "sentAt") >= since
-            and isinstance(message["id"], str)
-        )
-    except (KeyError, TypeError, ValueError):
-        return False
-
-
-def _gate(view: Mapping[str, Any]) -> dict[str, bool]:
-    """Whether the author closed replies, where this kind of view says so (a notification does not)."""
-    viewer = view.get("viewer")
-    return {"closed": bool(viewer.get("replyDisabled"))} if isinstance(viewer, dict) else {}
-
-
-def _indexed(view: Any) -> dt.datetime | None:
-    try:
-        return time_of(view["indexedAt"], "indexedAt")
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _claimed(value: Any, otherwise: dt.datetime) -> dt.datetime:
-    try:
-        return time_of(value, "createdAt")
-    except ValueError:
-        return otherwise
-
-
-def _chat_id(log: Mapping[str, Any]) -> str:
-    message = log.get("message")
-    return f"{log.get('convoId')}/{message.get('id')}" if isinstance(message, dict) else ""
