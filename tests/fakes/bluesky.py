@@ -3,44 +3,18 @@
 from __future__ import annotations
 
 import copy
-import socket
-import struct
-import sys
-import threading
-import time
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, NamedTuple, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
 
 from .bluesky_chat import Message
-from .bluesky_faults import Action, Answer, Barrier, FaultPlan, json_answer
 from .bluesky_ledger import Ledger, Record, Write
 from .bluesky_rules import LIKE, POST, Json
 from .bluesky_sessions import Call, Options
 from .bluesky_xrpc import Xrpc
-
-_HOST = "127.0.0.1"
-_NOT_PERFORMED = Answer(500, b"")
-
-
-class Request(NamedTuple):
-    """A call as it came; the status is 0 while, or if ever, it got no answer."""
-
-    method: str
-    status: int
-    at: float
+from .faults import Answer, json_answer
+from .server import FakeServer, Incoming
 
 
-@dataclass
-class _Entry:
-    method: str = ""
-    at: float = 0
-    status: int = 0
-
-
-class FakeBluesky:
+class FakeBluesky(FakeServer):
     """A whole network on one port: its personal data server, its index, its chat and its directory."""
 
     def __init__(
@@ -60,41 +34,21 @@ class FakeBluesky:
             shuffle_pages=shuffle_pages,
             index_delay=index_delay,
         )
-        self.crashes: list[BaseException] = []
-        self._port = port
+        super().__init__(port)
         self._ledger = Ledger()
         self._xrpc = Xrpc(self._ledger, self.options, lambda: self.url)
-        self._faults = FaultPlan()
-        self._log: list[_Entry] = []
-        self._server: _Server | None = None
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    def named(self, incoming: Incoming) -> str | None:
+        """The XRPC method; the directory beside them never fails."""
+        return incoming.path.removeprefix("/xrpc/") if incoming.path.startswith("/xrpc/") else None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    @property
-    def url(self) -> str:
-        """Where the network answers; the same before and after a restart."""
-        if self._port == 0:
-            raise RuntimeError("The fake has not been started yet")
-        return f"http://{_HOST}:{self._port}"
-
-    def start(self) -> None:
-        """Listen; a second start keeps the port and the ledger."""
-        if self._server is None:
-            self._server = _Server(self, self._port)
-            self._port = int(self._server.server_address[1])
-
-    def stop(self) -> None:
-        """Go down: close every connection, perform nothing that was held back."""
-        if self._server is not None:
-            self._server.go_down()
-            self._server = None
+    def answer(self, incoming: Incoming) -> Answer:
+        """What the method or the directory says."""
+        method = self.named(incoming)
+        if method is None:
+            return self.directory(incoming.path)
+        headers: Json = dict(incoming.headers)
+        return self._xrpc.answer(Call(method, incoming.verb, incoming.query, headers, incoming.body))
 
     # People
 
@@ -190,11 +144,6 @@ class FakeBluesky:
         with self._ledger.lock:
             return list(self._ledger.writes)
 
-    @property
-    def requests(self) -> list[Request]:
-        """Every XRPC call, in the order of arrival."""
-        return [Request(one.method, one.status, one.at) for one in list(self._log)]
-
     def posts_by(self, did: str) -> list[Record]:
         """The posts of a person that stand, oldest first."""
         return self._records(POST, did)
@@ -213,49 +162,6 @@ class FakeBluesky:
         with self._ledger.lock:
             return self._ledger.records[uri].cid
 
-    # Faults
-
-    def fault(self, method: str, action: Action, times: int = 1) -> None:
-        """Let the next calls of a method (``*``: of any) meet this action."""
-        self._faults.add(method, action, times)
-
-    def always(self, method: str, action: Action) -> None:
-        """Let every call of a method meet this action, until ``clear``."""
-        self._faults.set_always(method, action)
-
-    def pause_before(self, method: str) -> Barrier:
-        """Hold calls of a method before anything is performed."""
-        return self._faults.add_barrier(method, after=False)
-
-    def pause_after(self, method: str) -> Barrier:
-        """Hold calls of a method when they are performed but not answered."""
-        return self._faults.add_barrier(method, after=True)
-
-    def clear(self) -> None:
-        """Forget every fault and open every barrier."""
-        self._faults.clear()
-
-    # What the connection needs
-
-    def converse(self, call: Call, wire: _Connection) -> None:
-        """Take one call through its barriers and its fault, and note how it ended."""
-        entry = _Entry(call.method, time.monotonic())
-        self._log.append(entry)
-        if not self._faults.hold(call.method, wire, after=False):
-            return wire.close()
-        action = self._faults.take(call.method)
-        answer = _NOT_PERFORMED
-        if action.performs():
-            answer = self._xrpc.answer(call)
-            if not self._faults.hold(call.method, wire, after=True):
-                return wire.close()
-        wire.entry = entry
-        try:
-            action.deliver(wire, answer)
-        except OSError:
-            entry.status = 0
-            raise
-
     def directory(self, path: str) -> Answer:
         """What the directory of dids says under this path."""
         with self._ledger.lock:
@@ -267,100 +173,3 @@ class FakeBluesky:
     def _records(self, collection: str, did: str) -> list[Record]:
         with self._ledger.lock:
             return copy.deepcopy(self._ledger.live(collection, did))
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, fake: FakeBluesky, port: int) -> None:
-        self.fake, self.stopping = fake, threading.Event()
-        self.live: set[socket.socket] = set()
-        super().__init__((_HOST, port), _Connection)
-        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True)
-        self._thread.start()
-
-    def go_down(self) -> None:
-        self.stopping.set()
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-        deadline = time.monotonic() + 2
-        # A caller may hold a connection open; a server that is gone answers on none.
-        while self.live and time.monotonic() < deadline:
-            for connection in list(self.live):
-                _shut(connection)
-            time.sleep(0.01)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        # A caller that went away is part of the tests; anything else is a mistake of the fake.
-        error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, OSError):
-            self.fake.crashes.append(error)
-
-
-class _Connection(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
-
-    @property
-    def stopping(self) -> threading.Event:
-        return self.server.stopping
-
-    def setup(self) -> None:
-        super().setup()
-        self.entry = _Entry()
-        self.server.live.add(self.connection)
-
-    def finish(self) -> None:
-        self.server.live.discard(self.connection)
-        super().finish()
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Tests read the ledger, not a log."""
-
-    def begin(self, status: int) -> None:
-        self.entry.status = status
-
-    def send(self, data: bytes) -> None:
-        self.connection.sendall(data)
-
-    def close(self) -> None:
-        self.close_connection = True
-        _shut(self.connection)
-
-    def reset(self) -> None:
-        self.close_connection = True
-        # Lingering for no time makes the kernel send a reset in place of an orderly end.
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.rfile.close()
-        self.connection.close()
-
-    def _answer(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        if len(body) < length or self.stopping.is_set():
-            # Half a request is none: the caller died while sending it.
-            return self.close()
-        path = urlsplit(self.path)
-        if not path.path.startswith("/xrpc/"):
-            return self.send(self.server.fake.directory(unquote(path.path)).rendered())
-        headers: Json = {name.lower(): value for name, value in self.headers.items()}
-        query = parse_qs(path.query, keep_blank_values=True)
-        self.server.fake.converse(Call(path.path.removeprefix("/xrpc/"), self.command, query, headers, body), self)
-
-
-def _shut(connection: socket.socket) -> None:
-    try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        # It was already gone.
-        return

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .bluesky_chat import Chat
-from .bluesky_faults import Answer, json_answer
 from .bluesky_feed import Feed
 from .bluesky_ledger import Account, Ledger, Record, Write
 from .bluesky_rules import Json, Refusal, check_key, check_record, cid_of, invalid, page
 from .bluesky_sessions import ACCESS, REFRESH, Call, Options, RateWindow, Sessions, input_object, input_text
+from .faults import Answer, json_answer
 
 # What a write costs of the points an account has in an hour.
 _PUT, _CREATE, _DELETE = 2, 3, 1

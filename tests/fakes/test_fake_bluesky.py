@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from .bluesky import FakeBluesky
-from .bluesky_faults import (
+from .faults import (
     Action,
     Drip,
     GzipBomb,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from helpdesk.models import Message, Notice
 from mentions.models import Account, Mention, Quarantine, Source
-from tests.fakes import bluesky_faults as fault
+from tests.fakes import faults as fault
 from tests.faults.conftest import Stage, until
 from tests.processes import Background, background
 from tests.world import listen

@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from helpdesk.models import Delivery, DeliveryPart, Notice, Ticket
-from tests.fakes import bluesky_faults as fault
+from tests.fakes import faults as fault
 from tests.faults.conftest import Stage, until
 from tests.processes import Background
 

@@ -9,7 +9,7 @@ from helpdesk.models import Message, Profile, Ticket
 from mentions import delivery, following, polling
 from mentions.models import Mention, Quarantine, Source
 from mentions.platforms.bluesky.connector import Bluesky
-from tests.fakes import bluesky_faults as fault
+from tests.fakes import faults as fault
 from tests.mentions.conftest import PASSWORD, Heard
 
 pytestmark = pytest.mark.django_db

@@ -21,7 +21,7 @@ from mentions.platforms.base import PlatformError, retry_after
 from mentions.platforms.bluesky import connector
 from mentions.platforms.bluesky.connector import Bluesky
 from mentions.plugs import _people
-from tests.fakes import bluesky_faults as fault
+from tests.fakes import faults as fault
 from tests.fakes.bluesky import FakeBluesky
 from tests.mentions.conftest import PASSWORD, Heard
 from tests.world import World

@@ -18,7 +18,7 @@ from mentions import accounts, delivery, polling, tasks
 from mentions.models import Account, Mention
 from mentions.platforms.base import PlatformError
 from mentions.platforms.bluesky.connector import Bluesky
-from tests.fakes import bluesky_faults as fault
+from tests.fakes import faults as fault
 from tests.mentions.conftest import Heard
 from tests.world import minutes
 

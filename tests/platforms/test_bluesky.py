@@ -9,7 +9,7 @@ import pytest
 from mentions.models import Account, Source
 from mentions.platforms.bluesky import text
 from mentions.platforms.bluesky.connector import SORTABLE, tid
-from tests.fakes import bluesky_faults as fault
+from tests.fakes import faults as fault
 from tests.fakes.bluesky import FakeBluesky
 from tests.platforms.contract import ConnectorContract
 from tests.world import World, listen

@@ -1,4 +1,4 @@
-"""Ways in which the fake network lets a caller down, and barriers at which it holds a request."""
+"""Ways in which a fake platform lets a caller down, and barriers at which it holds a request."""
 
 from __future__ import annotations
 
