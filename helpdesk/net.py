@@ -102,10 +102,11 @@ class HttpClient:
         *,
         params: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
         body: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         redirects: int = 0,
     ) -> Response:
-        """One answer, whatever its status. `body` is sent as JSON; `redirects` are followed for GET only.
+        """One answer, whatever its status. `body` is sent as JSON, `form` as a form; `redirects` are followed for GET only.
 
         Raises NetError. A reused connection that turns out dead before the answer counts as maybe received.
         """
@@ -115,6 +116,8 @@ class HttpClient:
         content = b"" if body is None else json.dumps(body).encode()
         if body is not None:
             given["content-type"] = "application/json"
+        elif form is not None:
+            content, given["content-type"] = urlencode(form).encode(), "application/x-www-form-urlencoded"
         self._backend.deadline = time.monotonic() + self.seconds
         for _hop in range(redirects + 1):
             answer = self._once(method, url, given, content)

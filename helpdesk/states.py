@@ -103,7 +103,7 @@ TICKET = life(
 PART = life(
     "delivery part",
     first=[P.QUEUED, P.HELD],
-    last=[P.SENT, P.CANCELLED],
+    last=[P.CANCELLED],
     moves={
         P.HELD: [P.QUEUED, P.CANCELLED],
         P.QUEUED: [P.SENDING, P.HELD, P.FAILED, P.CANCELLED],
@@ -112,7 +112,7 @@ PART = life(
         # proof found later, or a person's decision
         P.UNKNOWN: [P.SENT, P.QUEUED, P.CANCELLED],
         P.FAILED: [P.QUEUED, P.CANCELLED],
-        P.SENT: [],
+        P.SENT: [P.FAILED],  # it came back: a bounce
         P.CANCELLED: [],
     },
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -19,10 +21,12 @@ from helpdesk.text.clean import one_line
 from helpdesk.workflow.tickets import Refused
 from mentions.models import Account, Source
 from mentions.platforms import registry
-from mentions.platforms.base import WORDS, Connector, Identity, Platform, PlatformError
+from mentions.platforms.base import WORDS, Connector, Identity, Keeper, Platform, PlatformError
 from mentions.seal import Unreadable, seal
 
 log = logging.getLogger(__name__)
+
+LONGEST_RENEWAL = 40.0  # seconds
 
 
 def open_connector(account: Account, http: HttpClient | None = None) -> Connector:
@@ -42,11 +46,48 @@ def open_connector(account: Account, http: HttpClient | None = None) -> Connecto
         account.settings,
         secrets,
         session,
-        identity=Identity(account.namespace, account.external_id, account.handle, account.abilities),
+        identity=identity_of(account),
         http=http,
-        session_changed=keep,
+        keeper=Keeper(keep, lambda make: renewed(account, make, keep)),
         account_id=account.pk,
     )
+
+
+def renewed(
+    account: Account, make: Callable[[], dict[str, Any]], keep: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """A new session for the account: made by `make` in one worker at a time; the others take what that one made.
+
+    Who makes it holds a lease on the row, not a lock: the platform is asked meanwhile.
+    """
+    until = time.monotonic() + LONGEST_RENEWAL
+    while time.monotonic() < until:
+        now = timezone.now()
+        rows = Account.objects.filter(pk=account.pk, session_number=account.session_number)
+        free = rows.filter(Q(session_lease_until=None) | Q(session_lease_until__lt=now))
+        if free.update(session_lease_until=now + dt.timedelta(seconds=LONGEST_RENEWAL)):
+            try:
+                session = make()
+                keep(session)
+                return session
+            finally:
+                Account.objects.filter(pk=account.pk).update(session_lease_until=None)
+        row = Account.objects.get(pk=account.pk)
+        if row.session_number != account.session_number:
+            account.session_number = row.session_number
+            return row.session
+        time.sleep(0.2)
+    raise PlatformError("unavailable", _("another worker renews the log-in"))
+
+
+def identity_of(account: Account) -> Identity:
+    """Who the account is on its platform, as connecting found."""
+    return Identity(account.namespace, account.external_id, account.handle, account.abilities, account.facts)
+
+
+def closed_connector(account: Account) -> Connector:
+    """A connector without secrets, for questions that need no request: limits, lengths, costs."""
+    return registry.connector_class(account.platform)(account.settings, {}, {}, identity=identity_of(account))
 
 
 def problem_words(problem: Mapping[str, Any], platform: str) -> str:
@@ -128,7 +169,7 @@ def probe(
 
     with HttpClient() as http:
         connector = registry.connector_class(platform.key)(
-            settings, secrets, {}, http=http, session_changed=keep, account_id=account_id
+            settings, secrets, {}, http=http, keeper=Keeper(keep), account_id=account_id
         )
         try:
             identity = connector.connect()
@@ -247,7 +288,7 @@ def _connected(
         identity.external_id,
         one_line(identity.handle, 255),
     )
-    account.abilities = dict(identity.abilities)
+    account.abilities, account.facts = dict(identity.abilities), dict(identity.facts)
     account.sealed_session = seal(session) if session else ""
     account.session_number += 1
     account.state, account.problem = Account.State.FINE, {}

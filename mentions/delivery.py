@@ -126,7 +126,7 @@ def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bo
     if account.write_window_at is None or now - account.write_window_at >= HOUR:
         Account.objects.filter(pk=account.pk).update(write_window_at=now, write_used=0)
         account.write_used, account.write_window_at = 0, now
-    cost = registry.connector_class(account.platform)(account.settings, {}, {}).write_cost(part.payload or {})
+    cost = accounts.closed_connector(account).write_cost(part.payload or {})
     if account.write_used + cost > most:
         part.send_after, part.problem = account.write_window_at + HOUR, {"code": "budget"}
         part.save(update_fields=["send_after", "problem"])
@@ -209,7 +209,7 @@ def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError)
         accounts.refused(claimed.account, error.problem)
     if error.maybe_done and connector is not None and (found := _looked_for(claimed, connector)) is not None:
         return settle(claimed, PartState.SENT, found)
-    resendable = registry.connector_class(claimed.account.platform)({}, {}, {}).resendable(payload)
+    resendable = accounts.closed_connector(claimed.account).resendable(payload)
     state = outcome(
         error,
         orphan=claimed.orphan,

@@ -19,7 +19,7 @@ from helpdesk import intake
 from helpdesk.models import Delivery, DeliveryPart, MessageKind, Visibility, update_each
 from mentions.ingest import Lease, bury, fenced, follow_edit, store
 from mentions.models import Account, Mention, Source
-from mentions.platforms.base import Connector, Found, Page, PlatformError, Post
+from mentions.platforms.base import Connector, Found, Page, PlatformError, Post, Ref
 from mentions.reading import Ready, ours_marked, prepare
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,7 @@ def watch(part: DeliveryPart, account: Account, now: dt.datetime) -> None:
         namespace=account.namespace,
         kind=heard.kind,
         external_id=part.external_id,
+        local_id=str(part.external.get("id", ""))[:512],
         message=delivery.message if part.position == 0 else None,
         check_at=now + SOON,
     )
@@ -66,19 +67,24 @@ def check_again(lease: Lease, connector: Connector, most: int = 50) -> None:
     if not due or not connector.platform.lookup or not _is_spare(lease.source, connector):
         return
     try:
-        found = connector.lookup([mention.external_id for mention in due])
+        found = connector.lookup([_ref(mention) for mention in due])
     except PlatformError as error:
         if error.code in OF_THE_ACCOUNT:
             raise
         log.info("source %s: could not look again: %s", lease.source.pk, error)
         found = Found()
     ready = {item.post.external_id: item for item in prepare(account, found.posts, now)[0]}
-    _settle(lease, due, ready, found.gone, now)
+    _settle(lease, connector, due, ready, found.gone, now)
     _read_beneath(lease, connector, due, found)
 
 
 def _settle(
-    lease: Lease, due: Sequence[Mention], ready: dict[str, Ready], gone: Sequence[str], now: dt.datetime
+    lease: Lease,
+    connector: Connector,
+    due: Sequence[Mention],
+    ready: dict[str, Ready],
+    gone: Sequence[str],
+    now: dt.datetime,
 ) -> None:
     account = lease.source.account
     with transaction.atomic():
@@ -88,7 +94,7 @@ def _settle(
         for mention in rows:
             if mention.external_id in ready:
                 follow_edit(mention, ready[mention.external_id], lease, now)
-            mention.check_at = _next_check(mention, lease.source, now)
+            mention.check_at = _next_check(mention, lease.source, now, connector.platform.recheck_seconds)
         update_each(rows, ["check_at"])
         bury(account, gone, lease, now)
 
@@ -106,7 +112,7 @@ def _read_beneath(lease: Lease, connector: Connector, due: Sequence[Mention], fo
             continue
         read += 1
         try:
-            page = connector.replies(mention.external_id)
+            page = connector.replies(_ref(mention))
         except PlatformError as error:
             if error.code in OF_THE_ACCOUNT:
                 raise
@@ -149,8 +155,12 @@ def _is_for_us(post: Post, above: Mention) -> bool:
     return post.ours or post.author.external_id == message.profile.external_id
 
 
-def _next_check(mention: Mention, source: Source, now: dt.datetime) -> dt.datetime | None:
+def _ref(mention: Mention) -> Ref:
+    return Ref(mention.external_id, mention.local_id)
+
+
+def _next_check(mention: Mention, source: Source, now: dt.datetime, least: int) -> dt.datetime | None:
     age = now - mention.created_at
     if age > LONGEST:
         return None
-    return now + max(dt.timedelta(seconds=source.rhythm_seconds * 0.9), age / 20)
+    return now + max(dt.timedelta(seconds=max(source.rhythm_seconds * 0.9, least)), age / 20)

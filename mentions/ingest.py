@@ -13,7 +13,7 @@ import json
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from celery.exceptions import SoftTimeLimitExceeded
@@ -22,11 +22,12 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.db.models import F
 from django.utils import timezone
 
-from helpdesk import intake
+from helpdesk import files, intake
 from helpdesk.models import DeliveryPart, Message
 from helpdesk.states import PartState
 from helpdesk.text.clean import storable
 from helpdesk.workflow import forget
+from mentions import bouncing, placing
 from mentions.alive import still_here
 from mentions.models import Account, Heard, Mention, Payload, Quarantine, Source
 from mentions.platforms.base import Connector, Page, Post
@@ -68,6 +69,7 @@ def store(lease: Lease, page: Page, connector: Connector) -> None:
         for item in (*page.malformed, *malformed):
             quarantine(source, item.raw, {"code": "malformed", "detail": item.detail}, now)
         bury(account, page.gone, lease, now)
+        bouncing.mark(account, page.bounces)
         lease.add(heard=len(page.posts) + len(page.malformed), quarantined=len(page.malformed) + len(malformed))
         if page.cursor is not None:
             source.cursor = dict(page.cursor)
@@ -139,11 +141,12 @@ def _add(account: Account, new: Sequence[Ready], now: dt.datetime) -> list[Menti
         return []
     sent = _sent_by_us(account, new)
     taken = [item for item in new if item.post.external_id not in sent]
-    parents = _parents(account, taken)
+    parents = placing.parents(account, taken)
+    taken = placing.placed(account, taken, parents)
     messages = dict(
         zip(
             (item.post.external_id for item in taken),
-            intake.take_in(account.channel, [item.contact for item in taken], parents),
+            intake.take_in(account.channel, [_with_files(item) for item in taken], parents),
             strict=True,
         )
     )
@@ -221,18 +224,10 @@ def _its_message(part: DeliveryPart) -> Message | None:
     return message if free else None
 
 
-def _parents(account: Account, items: Sequence[Ready]) -> dict[str, Message]:
-    """Messages that these items answer: heard ones by mention, our own by delivered part."""
-    ids = {item.post.parent_id for item in items if item.post.parent_id}
-    if not ids:
-        return {}
-    rows = Mention.objects.filter(brand_id=account.brand_id, namespace=account.namespace, external_id__in=ids)
-    found = {row.external_id: row.message for row in rows.select_related("message") if row.message}
-    parts = DeliveryPart.objects.filter(brand_id=account.brand_id, external_id__in=ids - set(found))
-    for part in parts.select_related("delivery__message"):
-        if part.delivery.message:
-            found[part.external_id] = part.delivery.message
-    return found
+def _with_files(item: Ready) -> intake.Contact:
+    """The contact with its files on disk: what is rolled back leaves files without a row, which are swept."""
+    stored = tuple(files.store(file.name, file.media_type, file.content, file.content_id) for file in item.post.files)
+    return replace(item.contact, files=stored) if stored else item.contact
 
 
 def _capped(raw: Mapping[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +14,9 @@ from kombu.exceptions import OperationalError
 from helpdesk.models import Channel, Message, Profile
 from helpdesk.ports import Ability, FrozenPart, ReplyRefused, ports
 
+if TYPE_CHECKING:
+    from mentions.platforms.base import Connector
+
 log = logging.getLogger(__name__)
 
 
@@ -21,13 +24,10 @@ class PlatformMouth:
     """helpdesk.ports.Mouth, answered from the registry and the account's row; makes no request."""
 
     def ability(self, channel: Channel, action: str, reply_to: Message | None) -> Ability:
-        from mentions.platforms import registry
-
-        platform = registry.platform(channel.platform)
         why = self._why_not(channel, action, reply_to)
         if why:
             return Ability(False, why)
-        limits = registry.connector_class(platform.key)({}, {}, {}).limits(action)
+        limits = _closed(channel).limits(action, _reference(reply_to))
         return Ability(True, max_length=limits.max_length, max_parts=limits.max_parts)
 
     def _why_not(self, channel: Channel, action: str, reply_to: Message | None) -> str:
@@ -50,33 +50,42 @@ class PlatformMouth:
         mention = getattr(reply_to, "mention", None)
         if mention is None or mention.deleted_at:
             return _("What this would answer is no longer on %(platform)s.") % {"platform": name}
-        if action == "public" and mention.reference.get("closed"):
-            return _("The author lets nobody reply to this post. Answer privately.")
-        return ""
+        return _closed(channel).why_not(action, mention.reference)
 
     def length(self, channel: Channel, text: str) -> int:
-        from mentions.platforms import registry
-
-        return registry.connector_class(channel.platform)({}, {}, {}).length(text)
+        return _closed(channel).length(text)
 
     def freeze(self, channel: Channel, action: str, reply_to: Message | None, text: str) -> list[FrozenPart]:
         from mentions import accounts
         from mentions.platforms import registry
         from mentions.platforms.base import Draft, PlatformError
 
-        connector_class = registry.connector_class(channel.platform)
         assert reply_to is not None
         try:
             connector = accounts.open_connector(channel.account)
         except PlatformError as error:
             raise ReplyRefused("text", error.code, accounts.problem_words(error.problem, channel.platform)) from error
-        self._check_length(connector, action, text, registry.name_of(channel.appears_as))
         mention = reply_to.mention
-        target = mention.reference if action != "private" or mention.kind == "direct" else {}
-        author = reply_to.profile.external_id if reply_to.profile else ""
-        draft = Draft(action, text, mention.external_id, target, author, timezone.now(), _people(channel, text))
-        parts = connector.freeze(draft)
-        limits = connector_class({}, {}, {}).limits(action)
+        self._check_length(connector, mention.reference, action, text, registry.name_of(channel.appears_as))
+        author = reply_to.profile
+        draft = Draft(
+            action,
+            text,
+            mention.external_id,
+            mention.reference,
+            author.external_id if author else "",
+            timezone.now(),
+            target_kind=mention.kind,
+            target_local_id=mention.local_id,
+            author_handle=author.handle if author else "",
+            ticket=reply_to.ticket_id,
+            people=_people(channel, text),
+        )
+        try:
+            parts = connector.freeze(draft)
+        except PlatformError as error:
+            raise ReplyRefused("text", error.code, accounts.problem_words(error.problem, channel.platform)) from error
+        limits = connector.limits(action, mention.reference)
         if len(parts) > limits.max_parts:
             raise ReplyRefused(
                 "text",
@@ -86,11 +95,8 @@ class PlatformMouth:
             )
         return parts
 
-    def _check_length(self, connector: object, action: str, text: str, name: str) -> None:
-        from mentions.platforms.base import Connector
-
-        assert isinstance(connector, Connector)
-        limits = connector.limits(action)
+    def _check_length(self, connector: Connector, target: Mapping[str, Any], action: str, text: str, name: str) -> None:
+        limits = connector.limits(action, target)
         size, most = connector.length(text), limits.max_length * limits.max_parts
         if size > most:
             where = (
@@ -131,6 +137,21 @@ class PlatformMouth:
                 "name": channel.name
             }
         return _("The platform asked us to slow down; this goes out in a while.")
+
+
+def _reference(reply_to: Message | None) -> Mapping[str, Any]:
+    mention = getattr(reply_to, "mention", None)
+    return mention.reference if mention is not None else {}
+
+
+def _closed(channel: Channel) -> Connector:
+    from mentions import accounts
+    from mentions.platforms import registry
+
+    account = getattr(channel, "account", None)
+    if account is None:  # by hand
+        return registry.connector_class(channel.platform)({}, {}, {})
+    return accounts.closed_connector(account)
 
 
 def _people(channel: Channel, text: str) -> dict[str, str]:

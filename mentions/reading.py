@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from helpdesk import intake
-from helpdesk.models import Profile, Visibility
+from helpdesk.models import CloseReason, Profile, Visibility
 from helpdesk.text.clean import cleaned, one_line, storable
 from helpdesk.text.triage import Triage
 from mentions.models import Account, Mention
@@ -18,6 +18,7 @@ from mentions.triage import read
 
 log = logging.getLogger(__name__)
 
+LONGEST_HTML = 500_000
 EARLIEST = dt.datetime(1990, 1, 1, tzinfo=dt.UTC)  # nobody posted before; a claim to is a mistake or a trap
 
 
@@ -112,6 +113,10 @@ def known(account: Account, posts: Iterable[Post]) -> Any:
     )
 
 
+def is_private(post: Post) -> bool:
+    return post.kind in ("direct", "mail") if post.private is None else post.private
+
+
 def _contact(account: Account, post: Post, author: Author, known_reach: int, now: dt.datetime) -> intake.Contact:
     text = cleaned(post.text)
     reach = known_reach if author.reach is None else author.reach
@@ -134,8 +139,12 @@ def _contact(account: Account, post: Post, author: Author, known_reach: int, now
         key=post.external_id,
         parent_key=post.parent_id,
         opened_by_author=post.root_author_id == author.external_id,
-        visibility=Visibility.PRIVATE if post.kind in ("direct", "mail") else Visibility.PUBLIC,
+        visibility=Visibility.PRIVATE if is_private(post) else Visibility.PUBLIC,
         ours=post.ours,
+        html=storable(post.html[:LONGEST_HTML]),
+        quoted=cleaned(post.quoted).text,
+        over=CloseReason.AUTOMATIC if post.automatic else "",
+        is_automatic=post.automatic,
         url=post.url if post.url.startswith("https://") and len(post.url) <= 1024 else "",
         subject=one_line(post.subject, 200),
         triage=Triage() if post.ours else read(text.text, reach),

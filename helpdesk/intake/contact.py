@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
+from helpdesk.files import Stored
 from helpdesk.models import Customer, User, Visibility
 from helpdesk.text.clean import Cleaned
 from helpdesk.text.triage import Triage
@@ -43,4 +44,9 @@ class Contact:
     author: User | None = None  # the colleague who wrote it down
     url: str = ""
     subject: str = ""
+    html: str = ""
+    quoted: str = ""
+    files: tuple[Stored, ...] = ()
+    over: str = ""  # a CloseReason: this asks for no answer, and a ticket that it opens is closed at once
+    is_automatic: bool = False
     triage: Triage = field(default_factory=Triage)

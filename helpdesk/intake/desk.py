@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from helpdesk.intake.contact import Contact
 from helpdesk.intake.rows import Rows
 from helpdesk.models import (
+    Attachment,
     CloseReason,
     Customer,
     Message,
+    MessageBody,
     MessageKind,
     Participant,
     Profile,
@@ -31,11 +35,13 @@ class Desk(Rows):
             return None
         message = self._message(contact, ticket, thread)
         self.new["Message"].append(message)
+        self._keep_beside(message, contact)
         self.added.setdefault(id(ticket), (ticket, []))[1].append(message)
         if contact.key:
             self.by_key[contact.key] = message
         if contact.ours:
-            self.answers.append((ticket, contact.said_at))
+            if not contact.over:
+                self.answers.append((ticket, contact.said_at))
             self.events.append(("message.own_post", ticket, message))
         else:
             self._heard_on(ticket, contact)
@@ -75,7 +81,7 @@ class Desk(Rows):
 
     def _current(self, ticket: Ticket, contact: Contact) -> Ticket | None:
         """The thread's own ticket: as it is, reopened within the window, or None where it is over."""
-        if ticket.is_open or ticket.close_reason == CloseReason.SPAM:
+        if ticket.is_open or ticket.close_reason == CloseReason.SPAM or contact.over:
             return ticket
         if self._in_window(ticket, contact):
             self._reopen(ticket)
@@ -110,6 +116,8 @@ class Desk(Rows):
             created_at=contact.heard_at,
             last_inbound_at=contact.said_at,
         )
+        if contact.over:
+            ticket.state, ticket.close_reason, ticket.resolved_at = TicketState.CLOSED, contact.over, contact.heard_at
         self.new["Ticket"].append(ticket)
         self.latest[customer] = ticket
         if before is not None:
@@ -158,6 +166,7 @@ class Desk(Rows):
             text=contact.text.text,
             is_cut=contact.text.is_cut,
             url=contact.url,
+            is_automatic=contact.is_automatic,
             said_at=contact.said_at,
             heard_at=contact.heard_at,
             created_at=contact.heard_at,
@@ -168,9 +177,17 @@ class Desk(Rows):
             message.urgency, message.reach, message.reasons = found.urgency, found.reach, list(found.reasons)
         return message
 
+    def _keep_beside(self, message: Message, contact: Contact) -> None:
+        if contact.html or contact.quoted:
+            self.new["MessageBody"].append(
+                MessageBody(brand=self.brand, message=message, html=contact.html, quoted=contact.quoted)
+            )
+        for file in contact.files:
+            self.new["Attachment"].append(Attachment(brand=self.brand, message=message, **asdict(file)))
+
     def _heard_on(self, ticket: Ticket, contact: Contact) -> None:
         """The customer has the word: the ticket is open again, and an answer is due."""
-        if ticket.close_reason == CloseReason.SPAM:
+        if ticket.close_reason == CloseReason.SPAM or contact.over:
             return
         if ticket.state == TicketState.WAITING:
             ticket.state = TICKET.step(ticket.state, TicketState.OPEN)

@@ -13,12 +13,14 @@ from helpdesk import events, summary
 from helpdesk.intake.contact import Contact, Person
 from helpdesk.models import (
     FAR,
+    Attachment,
     BrandCounter,
     Channel,
     Customer,
     Deadline,
     Event,
     Message,
+    MessageBody,
     Participant,
     Profile,
     Thread,
@@ -200,7 +202,8 @@ class Rows:
         for model in (Ticket, TicketLink, Participant):
             self._insert(model)
         self._insert_messages()
-        self._insert(Deadline)
+        for beside in (MessageBody, Attachment, Deadline):
+            self._insert(beside)
         update_each(self.changed["Profile"], ["handle", "name", "url", "reach", "verified_address"])
         update_each(self.changed["Thread"], ["opened_by"])
         update_each(self.changed["Participant"], ["ticket"])

@@ -6,7 +6,7 @@ from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
 from helpdesk.models.customer import Customer, Profile
 from helpdesk.models.delivery import Delivery, DeliveryPart
 from helpdesk.models.event import Event, Notice
-from helpdesk.models.message import Attachment, Message, MessageKind, MessageVersion, Visibility
+from helpdesk.models.message import Attachment, Message, MessageBody, MessageKind, MessageVersion, Visibility
 from helpdesk.models.thread import Participant, Thread, ThreadKind
 from helpdesk.models.ticket import (
     FAR,
@@ -41,6 +41,7 @@ __all__ = [
     "IdempotencyRecord",
     "Membership",
     "Message",
+    "MessageBody",
     "MessageKind",
     "MessageVersion",
     "Notice",

@@ -47,6 +47,7 @@ class Message(BrandRow):
     heard_at = models.DateTimeField()
     created_at = models.DateTimeField(db_default=models.functions.Now())
     sent_at = models.DateTimeField(null=True, blank=True, help_text=_("A reply: when the platform had all of it."))
+    is_automatic = models.BooleanField(default=False, help_text=_("Written by a machine: an auto-answer, say."))
     edited_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True, help_text=_("A tombstone: the words are gone."))
     # --- triage ------------------------------------------------------------------------------------------------
@@ -83,6 +84,14 @@ class Message(BrandRow):
         return self.profile.name or (self.ticket.customer.name if is_theirs else "") or self.profile.handle
 
 
+class MessageBody(BrandRow):
+    """What a message has beside its words: the HTML it came in (never shown raw), and what it repeats of earlier talk."""
+
+    message = models.OneToOneField(Message, models.CASCADE, related_name="body")
+    html = models.TextField(blank=True)
+    quoted = models.TextField(blank=True)
+
+
 class MessageVersion(BrandRow):
     """The words a message had before an edit; `number` counts from 1, the oldest."""
 
@@ -104,3 +113,4 @@ class Attachment(BrandRow):
     media_type = models.CharField(max_length=100)
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64, blank=True)
+    content_id = models.CharField(max_length=255, blank=True, help_text=_("Where the message's HTML shows it."))

@@ -30,6 +30,7 @@ class CloseReason(models.TextChoices):
     MERGED = "merged", _("Merged into another ticket")
     DONE = "done", _("Done")
     DELETED = "deleted", _("The customer took it back")
+    AUTOMATIC = "automatic", _("Written by a machine")
 
 
 class Verdict(models.TextChoices):

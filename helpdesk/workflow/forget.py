@@ -9,12 +9,20 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from helpdesk import events
-from helpdesk.models import Attachment, Message, MessageKind, MessageVersion, Ticket
+from helpdesk import events, files
+from helpdesk.models import Attachment, Message, MessageBody, MessageKind, MessageVersion, Ticket
 from helpdesk.ports import ports
 from helpdesk.workflow import replies
+
+
+def _drop_files(message_ids: Sequence[int]) -> None:
+    rows = Attachment.objects.filter(message__in=message_ids)
+    keys = list(rows.values_list("key", flat=True))
+    rows.delete()
+    transaction.on_commit(lambda: files.remove(keys))
 
 
 def tombstone(messages: Sequence[Message], at: dt.datetime) -> None:
@@ -27,7 +35,8 @@ def tombstone(messages: Sequence[Message], at: dt.datetime) -> None:
         return
     Message.objects.filter(pk__in=ids).update(text="", url="", reasons=[], deleted_at=at)
     MessageVersion.objects.filter(message__in=ids).update(text="")
-    Attachment.objects.filter(message__in=ids).delete()
+    MessageBody.objects.filter(message__in=ids).delete()
+    _drop_files(ids)
     for message in alive:
         message.text, message.url, message.reasons, message.deleted_at = "", "", [], at
     left = Message.objects.filter(ticket=OuterRef("pk"), kind=MessageKind.INBOUND, deleted_at=None)

@@ -20,7 +20,7 @@ from helpdesk.models import Delivery, DeliveryPart, Message, MessageKind, Ticket
 from helpdesk.permissions import Role
 from helpdesk.ports import FrozenPart, ReplyRefused, ports
 from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
-from helpdesk.workflow.tickets import Conflict, Refused, answered, locked, touch, words
+from helpdesk.workflow.tickets import Conflict, Refused, answered, came_back, locked, touch, words
 
 
 def reply_target(ticket: Ticket, visibility: str) -> Message | None:
@@ -211,6 +211,29 @@ notices.WORDS.update(
         "delivery.failed": "Ticket #%(number)s: a reply could not be sent. The ticket says why; send it again or drop it.",
     }
 )
+
+
+@transaction.atomic
+def bounced(part_id: int, detail: str, *, permanent: bool) -> None:
+    """A part that was sent did not arrive: for good, and the ticket is ours again; or not yet, which is only told."""
+    found = DeliveryPart.objects.select_related("delivery").get(pk=part_id)
+    ticket = locked(found.delivery.ticket_id)
+    delivery, parts = _held(found.delivery_id)
+    part = next(row for row in parts if row.pk == part_id)
+    problem = {"code": "bounced" if permanent else "delayed", "detail": detail[:300]}
+    if part.state != PartState.SENT or part.problem == problem:
+        return
+    part.delivery = delivery
+    if not permanent:
+        part.problem = problem
+        part.save(update_fields=["problem"])
+        return
+    settle_part(part, PartState.FAILED, problem=problem)
+    if delivery.message_id:
+        Message.objects.filter(pk=delivery.message_id).update(sent_at=None)
+    if ticket.state == TicketState.WAITING:
+        came_back(ticket, timezone.now())
+    events.record([events.happened("delivery.bounced", ticket.brand_id, ticket=ticket.pk, delivery=delivery.pk)])
 
 
 def hold_back(message_ids: Sequence[int]) -> None:

@@ -133,6 +133,15 @@ def answered(ticket: Ticket, at: dt.datetime, later: QuerySet[Message]) -> None:
     summary.refresh([ticket.pk])
 
 
+def came_back(ticket: Ticket, at: dt.datetime) -> None:
+    """What we said did not reach the customer: we have the word again, and an answer is due."""
+    _step(ticket, TicketState.OPEN)
+    ticket.save(update_fields=["state"])
+    if not deadlines.awaits_response(ticket):
+        deadlines.next_response(ticket.brand, ticket, at).save()
+    summary.refresh([ticket.pk])
+
+
 @transaction.atomic
 def assign(ticket_id: int, user: User, assignee: User | None) -> Ticket:
     """Give the ticket to somebody of the brand, or to nobody. Taking it from a colleague needs a lead."""

@@ -1,7 +1,7 @@
 """The contract between the helpdesk and a platform: few verbs, typed values, one error.
 
 A connector is made for one account and one piece of work, in one thread. It never touches the database: it is
-given settings and secrets, returns values, and says what it did to its session through `session_changed`.
+given settings and secrets, returns values, and says what it did to its session to its `Keeper`.
 How to write one: docs/adding-a-platform.md. What every one must survive: tests/platforms/contract.py.
 """
 
@@ -26,12 +26,17 @@ WORDS = {
     "forbidden": "%(platform)s no longer lets us do this (%(detail)s). Check the account's permissions.",
     "throttled": "%(platform)s asked us to slow down.",
     "budget": "The hour's requests are used up; listening goes on when the next hour begins.",
+    "money": "This month's budget for %(platform)s is used up, but for what answers need. A manager can raise it under Sources.",
+    "credit": "%(platform)s says that the prepaid credit or the spending cap is used up (%(detail)s). Top it up there.",
     "unavailable": "%(platform)s is not well (%(detail)s).",
     "unreachable": "%(detail)s. Check the address.",
     "undecodable": "%(platform)s answered with something else than its API (%(detail)s).",
     "too_large": "%(platform)s sent more than we take in at once.",
     "backlog": "More had piled up than one look reads (%(detail)s); the oldest of it was left out.",
     "refused": "%(platform)s refused it: %(detail)s",
+    "bounced": "It came back: %(detail)s",
+    "delayed": "It has not arrived yet; their server goes on trying: %(detail)s",
+    "not_summoned": "%(platform)s takes no reply of an app there: the post neither mentions nor quotes us. Open it on %(platform)s and answer there.",
     "gone": "What this answers is no longer there.",
     "missing": "%(platform)s has no such item (any more).",
     "settings": "The settings of this source are not complete: %(detail)s",
@@ -115,10 +120,17 @@ class Platform:
     private_reply: bool = False
     like: bool = False
     lookup: bool = False
+    recheck_seconds: int = 0  # at least so long between two looks at the same item
     reads_per_hour: int = 600  # of one source, to begin with: people can change it
     writes_per_hour: int | None = None
     by_hand: bool = False
     help: str = ""
+    # what to ask for when connecting, in the platform's own words: (permission, what for)
+    permissions: tuple[tuple[str, str], ...] = ()
+    guide: str = ""  # how to get credentials, in a few sentences
+    is_paid: bool = False  # reads and writes cost money there: a brand sets a monthly budget
+    moderates: bool = False  # items may be held there until somebody approves them
+    hooks: bool = False  # pushes what happens to /hooks/<platform>/<token>/
 
     def stream(self, key: str) -> Stream:
         return next(stream for stream in self.streams if stream.key == key)
@@ -132,6 +144,24 @@ class Limits:
     max_bytes: int | None = None
     max_parts: int = 1
     unit: str = "characters"
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A known item: its global name, and the one that calls use where it differs ("" where never heard)."""
+
+    external_id: str
+    local_id: str = ""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that came with an item."""
+
+    name: str
+    media_type: str
+    content: bytes
+    content_id: str = ""  # where the item's HTML shows it inline
 
 
 @dataclass(frozen=True)
@@ -161,7 +191,15 @@ class Post:
     url: str = ""
     subject: str = ""
     ours: bool = False
+    private: bool | None = None  # None: as its kind says (direct and mail are)
     replies: int | None = None  # directly beneath it, where the platform counts them
+    others: tuple[str, ...] = ()  # more that it may answer, in order, where `parent_id` is not known here
+    ticket: int = 0  # the ticket that the item proves to belong to (a signed address)
+    number: int = 0  # the ticket's number it claims to belong to: believed of that ticket's customer only
+    html: str = ""  # as sent; never shown raw
+    quoted: str = ""  # what it only repeats of earlier talk
+    files: tuple[File, ...] = ()
+    automatic: bool = False  # written by a machine: an auto-answer, a newsletter
     reference: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)
 
@@ -175,6 +213,15 @@ class Malformed:
 
 
 @dataclass(frozen=True)
+class Bounce:
+    """Word that something of ours, by its external id, did not arrive. `permanent`: it never will."""
+
+    external_id: str
+    permanent: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
 class Page:
     """What one request brought. `cursor` is a durable position, safe to resume from once this page is stored;
     None where the position does not move (a cursor that lives only within one pass is never given)."""
@@ -182,6 +229,7 @@ class Page:
     posts: tuple[Post, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     gone: tuple[str, ...] = ()  # external ids the platform says were deleted
+    bounces: tuple[Bounce, ...] = ()
     cursor: Mapping[str, Any] | None = None
 
 
@@ -196,17 +244,21 @@ class Found:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who we are on the platform. `namespace` is where its ids are unique."""
+    """Who we are on the platform. `namespace` is where its ids are unique.
+
+    `facts`: what the server said of itself that is needed without asking it again (limits, spellings, folders).
+    """
 
     namespace: str
     external_id: str
     handle: str
     abilities: Mapping[str, str] = field(default_factory=dict)  # ability -> "" or why it is missing
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Sent:
-    """Proof that a part is on the platform."""
+    """Proof that a part is on the platform. `external` keeps what later calls need; its `id` is the local one."""
 
     external_id: str
     url: str = ""
@@ -215,7 +267,10 @@ class Sent:
 
 @dataclass(frozen=True)
 class Draft:
-    """A reply to freeze. `action`: public, private or like; `target`: the mention's reference."""
+    """A reply to freeze. `action`: public, private, like, approve or spam.
+
+    `target`: the mention's reference; `target_kind`: what the mention is; `author_id`: whose it is.
+    """
 
     action: str
     text: str
@@ -223,7 +278,27 @@ class Draft:
     target: Mapping[str, Any]
     author_id: str
     written_at: dt.datetime
+    target_kind: str = "post"
+    target_local_id: str = ""
+    author_handle: str = ""
+    ticket: int = 0
     people: Mapping[str, str] = field(default_factory=dict)  # handle -> external id, for those we know
+
+
+def _forget(session: dict[str, Any]) -> None:
+    """Nobody keeps it."""
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Who keeps an account's session. `renew` lets one worker at a time make a new one (see `Connector.renew`)."""
+
+    keep: Callable[[dict[str, Any]], None] = _forget
+    renew: Callable[[Callable[[], dict[str, Any]]], dict[str, Any]] | None = None
+
+
+NOBODY = Keeper()
+NOTHING: Mapping[str, Any] = {}
 
 
 class Connector(ABC):
@@ -239,14 +314,16 @@ class Connector(ABC):
         *,
         identity: Identity | None = None,
         http: HttpClient | None = None,
-        session_changed: Callable[[dict[str, Any]], None] = lambda session: None,
+        keeper: Keeper = NOBODY,
         account_id: int = 0,
     ) -> None:
         self.settings, self.secrets, self.session = settings, secrets, dict(session)
         self.identity, self.account_id = identity, account_id
         self._http = http
-        self._session_changed = session_changed
+        self._keeper = keeper
         self.requests = 0
+        self.spent: dict[str, tuple[int, int]] = {}  # what -> (how often, millionths of a dollar)
+        self.allowance: int | None = None  # millionths that may still be spent; None: as much as it takes
 
     @property
     def http(self) -> HttpClient:
@@ -255,9 +332,30 @@ class Connector(ABC):
             self._http = HttpClient()
         return self._http
 
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        return self.identity.facts if self.identity else {}
+
+    def charge(self, what: str, count: int, micros: int = 0) -> None:
+        """Note what a call cost: `count` of `what`, together so many millionths of a dollar."""
+        had = self.spent.get(what, (0, 0))
+        self.spent[what] = (had[0] + count, had[1] + micros)
+
+    @property
+    def cost(self) -> int:
+        """Millionths of a dollar that this piece of work has cost so far."""
+        return sum(micros for _count, micros in self.spent.values())
+
     def keep_session(self, session: dict[str, Any]) -> None:
         self.session = session
-        self._session_changed(session)
+        self._keeper.keep(session)
+
+    def renew(self, make: Callable[[], dict[str, Any]]) -> None:
+        """A new session by `make`, which is called by one worker at a time; another's, where one was faster."""
+        if self._keeper.renew is not None:
+            self.session = self._keeper.renew(make)
+        else:
+            self.keep_session(make())
 
     # --- verbs -------------------------------------------------------------------------------------------------
 
@@ -273,11 +371,17 @@ class Connector(ABC):
         """One raw item of that stream, read again: what a retry from quarantine calls. Makes no request."""
         return Page(malformed=(Malformed(raw, "this platform cannot re-read items"),))
 
-    def limits(self, action: str) -> Limits:
+    def limits(self, action: str, target: Mapping[str, Any] = NOTHING) -> Limits:
+        """Of an answer to the item with the reference `target`, read off settings and facts: makes no request."""
         return Limits(max_length=10_000)
 
     def length(self, text: str) -> int:
+        """As the platform counts. Makes no request."""
         return len(text)
+
+    def why_not(self, action: str, target: Mapping[str, Any]) -> str:
+        """Why `action` on this item is not possible here, as a sentence; "" where it is. Makes no request."""
+        return ""
 
     def freeze(self, draft: Draft) -> list[FrozenPart]:
         """The parts of a reply, fixed for good. Makes no request."""
@@ -298,11 +402,11 @@ class Connector(ABC):
         """
         return None
 
-    def lookup(self, ids: Sequence[str]) -> Found:
-        """Items as they are now, by external id."""
+    def lookup(self, items: Sequence[Ref]) -> Found:
+        """Items as they are now."""
         return Found()
 
-    def replies(self, external_id: str) -> Page:
+    def replies(self, item: Ref) -> Page:
         """What stands beneath an item, some levels deep. Asked for where `Post.replies` of a lookup has grown."""
         return Page()
 
@@ -315,7 +419,12 @@ class Connector(ABC):
         return dict(payload)
 
     def write_cost(self, payload: Mapping[str, Any]) -> int:
+        """Of the account's writes an hour."""
         return 1
+
+    def write_price(self, payload: Mapping[str, Any]) -> int:
+        """What sending it will cost, in millionths of a dollar."""
+        return 0
 
     # --- for connectors ----------------------------------------------------------------------------------------
 
@@ -336,13 +445,22 @@ class Connector(ABC):
         return PlatformError(code, detail, permanent=permanent, maybe_done=error.maybe_received)
 
     def decoded(self, response: Response) -> dict[str, Any]:
-        try:
-            value = response.json()
-        except NetError as error:
-            raise self.of_net(error) from error
+        value = self._json(response)
         if not isinstance(value, dict):
             raise PlatformError("undecodable", "not an object", maybe_done=True)
         return value
+
+    def decoded_list(self, response: Response) -> list[Any]:
+        value = self._json(response)
+        if not isinstance(value, list):
+            raise PlatformError("undecodable", "not a list", maybe_done=True)
+        return value
+
+    def _json(self, response: Response) -> Any:
+        try:
+            return response.json()
+        except NetError as error:
+            raise self.of_net(error) from error
 
 
 def read_each(items: Any, read: Callable[[Any], Post | None]) -> tuple[list[Post], list[Malformed]]:
@@ -360,6 +478,11 @@ def read_each(items: Any, read: Callable[[Any], Post | None]) -> tuple[list[Post
     return posts, malformed
 
 
+def count_of(value: Any) -> int | None:
+    """A count from outside, where it is one that fits its column."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
 def text_of(value: Any, name: str) -> str:
     """`value` where it is a non-empty string; ValueError names it otherwise."""
     if not isinstance(value, str) or not value:
@@ -374,6 +497,16 @@ def time_of(value: Any, name: str) -> dt.datetime:
         return (time if time.tzinfo else time.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{name} is no time: {str(value)[:40]}") from error
+
+
+def said_in(response: Response, *names: str) -> str:
+    """The first of these fields of an error's JSON that is text; "" where there is none: an error page may be anything."""
+    try:
+        value = response.json()
+    except NetError:
+        return ""
+    fields = value if isinstance(value, dict) else {}
+    return next((text for name in names if isinstance(text := fields.get(name), str) and text), "")
 
 
 LONGEST_WAIT = 86_400.0  # seconds; who asks for more is asked again after a day

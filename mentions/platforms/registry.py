@@ -8,9 +8,13 @@ from mentions.platforms.base import Connector, Platform
 from mentions.platforms.bluesky.connector import Bluesky
 from mentions.platforms.demo.connector import Demo
 from mentions.platforms.manual.connector import Manual
+from mentions.platforms.mastodon.connector import Mastodon
+from mentions.platforms.x.connector import X
 
 CONNECTORS: dict[str, type[Connector]] = {
     "bluesky": Bluesky,
+    "x": X,
+    "mastodon": Mastodon,
     "manual": Manual,
     "demo": Demo,
 }

@@ -9,6 +9,7 @@ import pytest
 from mentions.models import Account, Source
 from mentions.platforms.bluesky import text
 from mentions.platforms.bluesky.connector import SORTABLE, tid
+from mentions.platforms.text import cut, graphemes
 from tests.fakes import faults as fault
 from tests.fakes.bluesky import FakeBluesky
 from tests.platforms.contract import ConnectorContract
@@ -70,7 +71,7 @@ class TestContract(ConnectorContract):
     ],
 )  # fmt: skip
 def test_length_is_counted_in_graphemes(words: str, count: int) -> None:
-    assert text.graphemes(words) == count
+    assert graphemes(words) == count
 
 
 def test_facets_count_bytes() -> None:
@@ -85,14 +86,14 @@ def test_facets_count_bytes() -> None:
 @pytest.mark.parametrize("length", [1, 299, 300, 301, 900])
 def test_cutting_loses_nothing_and_every_piece_fits(length: int) -> None:
     words = ("Trains run. " * 100)[:length].strip()
-    pieces = text.cut(words, 300, 3000)
-    assert all(text.graphemes(piece) <= 300 for piece in pieces)
+    pieces = cut(words, text.fits)
+    assert all(graphemes(piece) <= 300 for piece in pieces)
     assert " ".join(pieces).split() == words.split()
 
 
 def test_cutting_never_breaks_a_family_or_the_byte_limit() -> None:
     family = "👩‍👩‍👧‍👦"
-    pieces = text.cut(family * 400, 300, 3000)
+    pieces = cut(family * 400, text.fits)
     assert "".join(pieces) == family * 400
     assert all(len(piece.encode()) <= 3000 and piece.count(family) * len(family) == len(piece) for piece in pieces)
 

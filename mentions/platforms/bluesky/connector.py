@@ -13,8 +13,11 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
+    NOTHING,
     Author,
     Draft,
     Found,
@@ -24,9 +27,11 @@ from mentions.platforms.base import (
     Platform,
     PlatformError,
     Post,
+    Ref,
     Sent,
     Setting,
     Stream,
+    count_of,
     read_each,
     text_of,
     time_of,
@@ -35,6 +40,7 @@ from mentions.platforms.bluesky import text as bluesky_text
 from mentions.platforms.bluesky import views
 from mentions.platforms.bluesky.session import CHAT, Session
 from mentions.platforms.bluesky.views import POSTS
+from mentions.platforms.text import cut, graphemes
 
 LIKES = "app.bsky.feed.like"
 REASONS = ("mention", "reply", "quote")
@@ -164,7 +170,7 @@ class Bluesky(Session):
             root_author_id=views.did_of(root["uri"]),
             url=f"https://bsky.app/profile/{did}/post/{rkey}",
             ours=did == self.did,
-            replies=views.count_of(view.get("replyCount")),
+            replies=count_of(view.get("replyCount")),
             reference={**own, "root": root, **views.gate(view)},
             raw=view,
         )
@@ -183,9 +189,11 @@ class Bluesky(Session):
                     found[profile["did"]] = views.author_of(profile, profile["did"])
         return found
 
-    def lookup(self, ids: Sequence[str]) -> Found:
+    def lookup(self, items: Sequence[Ref]) -> Found:
         posts, malformed, present = [], [], set[Any]()
-        ids = [name for name in ids if name.startswith("at://")]  # one that is no URI would fail all of them
+        ids = [
+            item.external_id for item in items if item.external_id.startswith("at://")
+        ]  # one that is no URI would fail all of them
         for start in range(0, len(ids), 25):
             answer = self.call("GET", "app.bsky.feed.getPosts", params={"uris": list(ids[start : start + 25])})
             shown = answer.get("posts")
@@ -209,8 +217,8 @@ class Bluesky(Session):
         thread = answer.get("thread")
         return isinstance(thread, dict) and str(thread.get("$type", "")).endswith("notFoundPost")
 
-    def replies(self, external_id: str) -> Page:
-        params = {"uri": external_id, "depth": DEEPEST, "parentHeight": 0}
+    def replies(self, item: Ref) -> Page:
+        params = {"uri": item.external_id, "depth": DEEPEST, "parentHeight": 0}
         try:
             thread = self.call("GET", "app.bsky.feed.getPostThread", params=params).get("thread")
         except PlatformError as error:
@@ -223,7 +231,7 @@ class Bluesky(Session):
     def _direct(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """The chat log since `rev`, a durable position."""
         rev = str(cursor.get("rev", ""))
-        for _ in range(MOST_PAGES):
+        for _number in range(MOST_PAGES):
             answer = self.call("GET", "chat.bsky.convo.getLog", params={"cursor": rev} if rev else None, headers=CHAT)
             logs = answer.get("logs")
             if not isinstance(logs, list):
@@ -237,7 +245,7 @@ class Bluesky(Session):
             following = answer.get("cursor")
             moved = isinstance(following, str) and following > rev
             rev = str(following) if moved else rev
-            yield Page(tuple(posts), tuple(malformed), tuple(filter(None, gone)), {"rev": rev} if rev else None)
+            yield Page(tuple(posts), tuple(malformed), tuple(filter(None, gone)), cursor={"rev": rev} if rev else None)
             if not moved or not logs:
                 return
 
@@ -267,13 +275,18 @@ class Bluesky(Session):
 
     # --- answering ---------------------------------------------------------------------------------------------
 
-    def limits(self, action: str) -> Limits:
+    def limits(self, action: str, target: Mapping[str, Any] = NOTHING) -> Limits:
         if action == "private":
             return Limits(bluesky_text.MAX_CHAT_GRAPHEMES, bluesky_text.MAX_CHAT_BYTES)
         return Limits(bluesky_text.MAX_GRAPHEMES, bluesky_text.MAX_BYTES, MOST_PARTS)
 
     def length(self, text: str) -> int:
-        return bluesky_text.graphemes(text)
+        return graphemes(text)
+
+    def why_not(self, action: str, target: Mapping[str, Any]) -> str:
+        if action == "public" and target.get("closed"):
+            return _("The author lets nobody reply to this post. Answer privately.")
+        return ""
 
     def freeze(self, draft: Draft) -> list[FrozenPart]:
         if draft.action == "private":
@@ -289,9 +302,7 @@ class Bluesky(Session):
             return [self._frozen(LIKES, {"$type": LIKES, "subject": subject}, draft.written_at, 0)]
         root, parent = draft.target["root"], {"uri": draft.target["uri"], "cid": draft.target["cid"]}
         parts = []
-        for position, piece in enumerate(
-            bluesky_text.cut(draft.text, bluesky_text.MAX_GRAPHEMES, bluesky_text.MAX_BYTES)
-        ):
+        for position, piece in enumerate(cut(draft.text, bluesky_text.fits)):
             record: dict[str, Any] = {"$type": POSTS, "text": piece, "reply": {"root": root, "parent": parent}}
             facets = bluesky_text.facets(piece, draft.people.get)
             if facets:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import regex
+from mentions.platforms.text import graphemes
 
 MAX_GRAPHEMES = 300
 MAX_BYTES = 3000
@@ -19,49 +19,10 @@ MENTION = re.compile(
 )
 TAG = re.compile(r"(?<![\w#])#(?!\d+\b)(\w{1,64})(?!\w)")
 
-CLUSTER = regex.compile(r"\X")
 
-
-def graphemes(text: str) -> int:
-    """User-perceived characters by UAX 29's extended grapheme clusters."""
-    return len(clusters(text))
-
-
-def clusters(text: str) -> list[str]:
-    return list(CLUSTER.findall(text))
-
-
-def cut(text: str, max_graphemes: int, max_bytes: int) -> list[str]:
-    """`text` in pieces that each fit, broken at paragraphs, sentences or words where there are any."""
-    pieces, rest = [], text.strip()
-    while rest:
-        head = _fitting(rest, max_graphemes, max_bytes)
-        if len(head) == len(rest):
-            pieces.append(rest)
-            break
-        at = max(_break_at(head), 1)
-        pieces.append(rest[:at].rstrip())
-        rest = rest[at:].lstrip()
-    return pieces
-
-
-def _fitting(text: str, max_graphemes: int, max_bytes: int) -> str:
-    head: list[str] = []
-    size = 0
-    for cluster in clusters(text):
-        size += len(cluster.encode())
-        if len(head) == max_graphemes or size > max_bytes:
-            break
-        head.append(cluster)
-    return "".join(head)
-
-
-def _break_at(head: str) -> int:
-    for pattern in (r"\n\n(?!.*\n\n)", r"(?<=[.!?…。！？])\s(?!.*[.!?…。！？]\s)", r"\s(?!.*\s)"):
-        found = [hit.start() for hit in re.finditer(pattern, head, re.DOTALL) if hit.start() > len(head) // 3]
-        if found:
-            return found[-1]
-    return len(head)
+def fits(text: str) -> bool:
+    """Whether `text` is short enough for one post, in graphemes and in bytes."""
+    return graphemes(text) <= MAX_GRAPHEMES and _bytes(text) <= MAX_BYTES
 
 
 def facets(text: str, did_of: Callable[[str], str | None]) -> list[dict[str, Any]]:

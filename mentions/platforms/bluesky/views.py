@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from mentions.platforms.base import Author, text_of, time_of
+from mentions.platforms.base import Author, count_of, text_of, time_of
 
 POSTS = "app.bsky.feed.post"
 
@@ -19,10 +19,6 @@ def author_of(view: Mapping[str, Any], did: str) -> Author:
         url=f"https://bsky.app/profile/{did}",
         reach=count_of(view.get("followersCount")),
     )
-
-
-def count_of(value: Any) -> int | None:
-    return value if isinstance(value, int) and 0 <= value < 2**31 else None
 
 
 def strong(reference: Mapping[str, Any]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
+    NOTHING,
     Connector,
     Draft,
     Found,
@@ -17,6 +18,7 @@ from mentions.platforms.base import (
     Page,
     Platform,
     Post,
+    Ref,
     Sent,
     Setting,
     Stream,
@@ -79,11 +81,12 @@ class Demo(Connector):
             raw={"key": row.key, "text": row.text, "author": row.author},
         )
 
-    def lookup(self, ids: Sequence[str]) -> Found:
-        rows = ledger.by_key(self.account_id, [name.removeprefix("demo:") for name in ids])
-        return Found(gone=tuple(name for name in ids if name.removeprefix("demo:") not in rows))
+    def lookup(self, items: Sequence[Ref]) -> Found:
+        keys = {item.external_id: item.external_id.removeprefix("demo:") for item in items}
+        rows = ledger.by_key(self.account_id, list(keys.values()))
+        return Found(gone=tuple(name for name, key in keys.items() if key not in rows))
 
-    def limits(self, action: str) -> Limits:
+    def limits(self, action: str, target: Mapping[str, Any] = NOTHING) -> Limits:
         return Limits(max_length=500 if action == "public" else 2000)
 
     def freeze(self, draft: Draft) -> list[FrozenPart]:

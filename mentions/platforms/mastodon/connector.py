@@ -1,0 +1,352 @@
+"""Mastodon and servers that speak its API: mentions, quotes and hashtags in; replies, direct messages, favourites out.
+
+Facts from its documentation (July 2026) and from two compatible servers: `min_id` is a durable position and its pages
+go forward, each newest first; ids are opaque; a reply names nobody by itself; `Idempotency-Key` is not obeyed by all,
+so that a reply whose answer was lost is looked for and never simply sent again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from helpdesk.ports import FrozenPart
+from mentions.platforms.base import (
+    NOTHING,
+    Draft,
+    Found,
+    Identity,
+    Limits,
+    Malformed,
+    Page,
+    Platform,
+    PlatformError,
+    Post,
+    Ref,
+    Sent,
+    Setting,
+    Stream,
+    read_each,
+    time_of,
+)
+from mentions.platforms.mastodon import statuses, text
+from mentions.platforms.mastodon.server import CHARACTERS, URL_LENGTH, VERIFY, Server
+from mentions.platforms.text import cut
+
+NOTIFICATIONS, STATUSES = "/api/v1/notifications", "/api/v1/statuses"
+TYPES = ("mention", "quote")
+FIRST_LOOK = dt.timedelta(days=7)
+MOST_PAGES = 200
+MOST_PARTS = 4
+SEVERAL = 20  # ids that one look-up takes
+
+
+class Mastodon(Server):
+    platform = Platform(
+        key="mastodon",
+        name="Mastodon",
+        settings=(
+            Setting("base_url", "Server", "Where the account lives, such as https://social.example.", is_url=True),
+            Setting(
+                "access_token",
+                "Access token",
+                "Preferences → Development → New application, with the permissions below; then “Your access token”.",
+                secret=True,
+            ),
+        ),
+        streams=(
+            Stream("notifications", "Mentions, quotes and direct messages", rhythm_seconds=60),
+            Stream("hashtag", "Posts with a hashtag", takes_query=True, rhythm_seconds=120),
+        ),
+        public_reply=True,
+        private_reply=True,
+        like=True,
+        lookup=True,
+        reads_per_hour=1800,  # a server takes 300 in five minutes from one account
+        writes_per_hour=100,  # and 300 posts in three hours
+        permissions=(
+            ("read:accounts", "to know who we are"),
+            ("read:notifications", "to hear mentions and direct messages"),
+            ("read:statuses", "to read whole conversations, edits and hashtags"),
+            ("write:statuses", "to answer"),
+            ("write:favourites", "to acknowledge"),
+        ),
+        guide="On the server: Preferences → Development → New application. Tick exactly the permissions below, save, "
+        "open the application again and copy “Your access token”.",
+    )
+
+    def connect(self) -> Identity:
+        account = self.decoded(self.call("GET", VERIFY))
+        try:
+            us, handle = statuses.person_id(account), str(account.get("acct") or account.get("username") or "")
+        except (KeyError, TypeError, ValueError) as error:
+            raise PlatformError("undecodable", "an account without id") from error
+        facts = self.described()
+        domain = str(facts.get("domain") or self.domain)
+        return Identity(domain, us, text.full(handle, domain), facts=facts)
+
+    @property
+    def us(self) -> str:
+        return self.identity.external_id if self.identity else ""
+
+    # --- hearing -----------------------------------------------------------------------------------------------
+
+    def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
+        if stream == "hashtag":
+            tag = query.strip().lstrip("#")
+            return self._listed(f"/api/v1/timelines/tag/{tag}", {"limit": 40}, cursor)
+        return self._listed(NOTIFICATIONS, {"types[]": list(TYPES), "limit": 80, "include_filtered": "true"}, cursor)
+
+    def _listed(self, path: str, params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Page]:
+        """Forward from `min_id`, a durable position, until a page is empty; the first time backward for a week."""
+        position = str(cursor.get("min_id") or "")
+        if not position:
+            yield from self._first_look(path, params)
+            return
+        for _number in range(MOST_PAGES):
+            items = self.decoded_list(self.call("GET", path, params={**params, "min_id": position}))
+            newest = _newest(items)
+            if newest and not statuses.later(newest, position):
+                # a position this server does not know brings its oldest page: begin again
+                yield from self._first_look(path, params)
+                return
+            position = newest or position
+            if items:
+                yield self._page(items, {"min_id": position})
+            if not items or not newest:
+                return
+
+    def _first_look(self, path: str, params: Mapping[str, Any]) -> Iterator[Page]:
+        """Newest first, a week back; the position comes with the last page."""
+        oldest_wanted = dt.datetime.now(dt.UTC) - FIRST_LOOK
+        newest, before = "", ""
+        for number in range(MOST_PAGES):
+            items = self.decoded_list(
+                self.call("GET", path, params={**params, **({"max_id": before} if before else {})})
+            )
+            newest, oldest = newest or _newest(items), _oldest(items)
+            over = not oldest or oldest == before or any(_is_before(item, oldest_wanted) for item in items)
+            before = oldest
+            last = over or number == MOST_PAGES - 1
+            fresh = [item for item in items if not _is_before(item, oldest_wanted)]
+            yield self._page(fresh, {"min_id": newest} if last and newest else None)
+            if last:
+                return
+
+    def _page(self, items: list[Any], cursor: Mapping[str, Any] | None) -> Page:
+        posts, malformed = read_each(items, self._post)
+        return Page(tuple(posts), tuple(malformed), cursor=cursor)
+
+    def _post(self, item: Any) -> Post | None:
+        """A notification or a status. None for what is no status (a new follower, should the server send one)."""
+        status = item
+        if "type" in item:
+            if item["type"] not in TYPES:
+                return None
+            status = item["status"]
+        if not isinstance(status, dict):
+            raise TypeError("status is no object")
+        reply_to = status.get("in_reply_to_id")
+        if not reply_to:
+            return statuses.post_of(status, us=self.us, root=None)
+        above = self._above(statuses.local_id(status))
+        if not above:
+            return statuses.post_of(status, us=self.us, root=None, thread=f"beneath:{reply_to}")
+        parent = next((one for one in above if one.get("id") == reply_to), above[-1])
+        return statuses.post_of(status, us=self.us, root=above[0], parent=statuses.name_of(parent))
+
+    def _above(self, local_id: str) -> list[dict[str, Any]]:
+        """The statuses that this one goes on from, the first of all first; empty where the server does not say."""
+        try:
+            context = self.decoded(self.call("GET", f"{STATUSES}/{local_id}/context"))
+        except PlatformError as error:
+            if error.code in ("missing", "forbidden"):
+                return []
+            raise
+        ancestors = context.get("ancestors")
+        return [one for one in ancestors if _is_status(one)] if isinstance(ancestors, list) else []
+
+    def reread(self, stream: str, raw: Any) -> Page:
+        posts, malformed = read_each([raw], self._post)
+        return Page(tuple(posts), tuple(malformed))
+
+    def lookup(self, items: Sequence[Ref]) -> Found:
+        """Several at once where the server can (4.3); what that leaves out is asked for by itself."""
+        known = {item.local_id: item.external_id for item in items if item.local_id}
+        ids, posts, malformed, gone = list(known), list[Post](), list[Malformed](), list[str]()
+        for start in range(0, len(ids), SEVERAL):
+            several = ids[start : start + SEVERAL]
+            shown = self._several(several)
+            present = {one["id"] for one in shown}
+            for local_id in (one for one in several if one not in present):
+                try:
+                    shown.append(self.decoded(self.call("GET", f"{STATUSES}/{local_id}")))
+                except PlatformError as error:
+                    if error.code != "missing":
+                        raise
+                    gone.append(known[local_id])
+            read, broken = read_each(shown, self._as_it_is)
+            posts += read
+            malformed += broken
+        return Found(tuple(posts), tuple(gone), tuple(malformed))
+
+    def _several(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        try:
+            found = self.decoded_list(self.call("GET", STATUSES, params={"id[]": list(ids)}))
+        except PlatformError as error:
+            if error.code in ("missing", "refused", "undecodable"):  # older or other servers
+                return []
+            raise
+        return [one for one in found if _is_status(one)]
+
+    def _as_it_is(self, status: Any) -> Post:
+        """A known status: where it stands has been read before."""
+        return statuses.post_of(status, us=self.us, root=None)
+
+    def replies(self, item: Ref) -> Page:
+        if not item.local_id:
+            return Page()
+        try:
+            context = self.decoded(self.call("GET", f"{STATUSES}/{item.local_id}/context"))
+        except PlatformError as error:
+            if error.code == "missing":  # deleted since it was counted
+                return Page()
+            raise
+        above = [one for one in context.get("ancestors") or [] if _is_status(one)]
+        beneath = [one for one in context.get("descendants") or [] if _is_status(one)]
+        by_id = {one["id"]: statuses.name_of(one) for one in beneath} | {item.local_id: item.external_id}
+        root = above[0] if above else None
+
+        def read(status: Any) -> Post:
+            parent = by_id.get(str(status.get("in_reply_to_id")), item.external_id)
+            thread = "" if root is not None else item.external_id
+            return statuses.post_of(status, us=self.us, root=root, parent=parent, thread=thread)
+
+        posts, malformed = read_each(beneath, read)
+        return Page(tuple(posts), tuple(malformed))
+
+    # --- answering ---------------------------------------------------------------------------------------------
+
+    def limits(self, action: str, target: Mapping[str, Any] = NOTHING) -> Limits:
+        """What the address of the person takes is not theirs to fill."""
+        address = self.length(f"@{target['acct']}") + 1 if target.get("acct") else 0
+        return Limits(int(self.facts.get("characters") or CHARACTERS) - address, max_parts=MOST_PARTS)
+
+    def length(self, words: str) -> int:
+        return text.length(words, int(self.facts.get("url_length") or URL_LENGTH))
+
+    def freeze(self, draft: Draft) -> list[FrozenPart]:
+        if draft.action == "like":
+            return [FrozenPart({"action": "like", "id": draft.target["id"], "uri": draft.target_id})]
+        acct, is_direct = str(draft.target.get("acct") or ""), draft.action == "private"
+        # who is not named may not be told, and of a direct message the named ones are the recipients
+        address = "" if not acct or text.names(draft.text, acct, self.domain) else f"@{acct} "
+        most = self.limits(draft.action).max_length
+        later = address if is_direct else ""
+        pieces = cut(f"{address}{draft.text}", lambda piece: self.length(f"{later}{piece}") <= most)
+        payloads = [
+            {
+                "action": draft.action,
+                "text": f"{address}{piece}" if is_direct and address and number else piece,
+                "reply_to": draft.target["id"],
+                "visibility": "direct" if is_direct else _as_open_as(str(draft.target.get("visibility"))),
+                "key": secrets.token_hex(16),
+                "written_at": draft.written_at.isoformat(),
+            }
+            for number, piece in enumerate(pieces)
+        ]
+        return [FrozenPart(payload) for payload in payloads]
+
+    def following(self, payload: Mapping[str, Any], previous: Sent) -> dict[str, Any]:
+        local_id = previous.external.get("id")
+        if not local_id:
+            raise PlatformError("gone", permanent=True)
+        return {**payload, "reply_to": local_id}
+
+    def resendable(self, payload: Mapping[str, Any]) -> bool:
+        return payload.get("action") == "like"  # a second favourite changes nothing
+
+    def send(self, payload: Mapping[str, Any]) -> Sent:
+        if payload["action"] == "like":
+            self.call("POST", f"{STATUSES}/{payload['id']}/favourite")
+            return Sent(f"like:{payload['uri']}"[:512])
+        body = {"status": payload["text"], "in_reply_to_id": payload["reply_to"], "visibility": payload["visibility"]}
+        try:
+            answer = self.call("POST", STATUSES, body=body, key=str(payload["key"]))
+        except PlatformError as error:
+            if error.code == "missing":
+                raise PlatformError("gone", permanent=True) from error
+            raise
+        return _sent(self.decoded(answer))
+
+    def find(self, payload: Mapping[str, Any], known: Collection[str] = ()) -> Sent | None:
+        """Our status with these words beneath that one: in its context, else among our newest."""
+        if payload["action"] == "like" or not payload.get("text"):
+            return None
+        since = time_of(payload["written_at"], "written_at") - dt.timedelta(minutes=2)
+        for statuses_found in (self._beneath(str(payload["reply_to"])), self._our_newest()):
+            for status in statuses_found:
+                if self._is_ours(status, payload, since) and statuses.name_of(status) not in known:
+                    return _sent(status)
+        return None
+
+    def _beneath(self, local_id: str) -> list[Any]:
+        try:
+            context = self.decoded(self.call("GET", f"{STATUSES}/{local_id}/context"))
+        except PlatformError as error:
+            if error.code == "missing":
+                return []
+            raise
+        found = context.get("descendants")
+        return found if isinstance(found, list) else []
+
+    def _our_newest(self) -> list[Any]:
+        return self.decoded_list(self.call("GET", f"/api/v1/accounts/{self.us}/statuses", params={"limit": 40}))
+
+    def _is_ours(self, status: Any, payload: Mapping[str, Any], since: dt.datetime) -> bool:
+        try:
+            return (
+                statuses.person_id(status["account"]) == self.us
+                and status.get("in_reply_to_id") == payload["reply_to"]
+                and time_of(status["created_at"], "created_at") >= since
+                and text.same(statuses.words_of(status), str(payload["text"]))
+            )
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return False
+
+
+def _sent(status: Mapping[str, Any]) -> Sent:
+    try:
+        return Sent(statuses.name_of(status), str(status.get("url") or ""), {"id": statuses.local_id(status)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise PlatformError("undecodable", "a status without id and address", maybe_done=True) from error
+
+
+def _as_open_as(visibility: str) -> str:
+    """A reply is no more public than what it answers."""
+    return visibility if visibility in ("public", "unlisted", "private") else "public"
+
+
+def _is_status(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("id"), str) and isinstance(value.get("account"), dict)
+
+
+def _ids(items: Sequence[Any]) -> list[str]:
+    return [item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]]
+
+
+def _newest(items: Sequence[Any]) -> str:
+    return max(_ids(items), key=lambda name: (len(name), name), default="")
+
+
+def _oldest(items: Sequence[Any]) -> str:
+    return min(_ids(items), key=lambda name: (len(name), name), default="")
+
+
+def _is_before(item: Any, moment: dt.datetime) -> bool:
+    try:
+        return time_of(item["created_at"], "created_at") < moment
+    except (KeyError, TypeError, ValueError):
+        return False

@@ -1,0 +1,188 @@
+"""Mastodon keeps the contract, on a server of each kind, and what is its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from helpdesk.models import Delivery, Message, Ticket
+from mentions import accounts, delivery, polling
+from mentions.models import Account, Mention, Source
+from tests.fakes import faults as fault
+from tests.fakes.mastodon import FakeMastodon
+from tests.platforms.contract import ConnectorContract
+from tests.world import World, connect
+
+LIST, POST = "GET /api/v1/notifications", "POST /api/v1/statuses"
+TOKEN = "northwind-token"
+
+
+@dataclass
+class MastodonStage:
+    server: FakeMastodon
+    source: Source
+    us: str
+    ana: str
+    local: dict[str, str]
+
+    def say(self, words: str) -> str:
+        return self._said(self.server.post(self.ana, words, mention=[self.us]))
+
+    def go_on(self, external_id: str, words: str) -> str:
+        return self._said(self.server.post(self.ana, words, reply_to=self.local[external_id]))
+
+    def _said(self, local_id: str) -> str:
+        uri = self.server.uri(local_id)
+        self.local[uri] = local_id
+        return uri
+
+    def edit(self, external_id: str, words: str) -> None:
+        self.server.edit(self.local[external_id], words)
+
+    def delete(self, external_id: str) -> None:
+        self.server.delete(self.local[external_id])
+
+    def malformed(self) -> None:
+        self.server.raw_notification(self.us, {"type": "mention", "status": {"id": 7}})
+
+    def throttle(self, seconds: int) -> None:
+        self.server.always(LIST, fault.retry_after(seconds))
+
+    def break_down(self) -> None:
+        self.server.fault(LIST, fault.Status(503))
+
+    def revoke(self) -> None:
+        self.server.revoke(TOKEN)
+
+    def sent(self) -> list[str]:
+        return [re.sub(r"^@ana\S* ", "", status.text) for status in self.server.statuses_by(self.us)]
+
+    def lose_answer(self) -> None:
+        self.server.fault(POST, fault.ResetAfter())
+
+
+@pytest.fixture(params=["mastodon", "ulid"])
+def server(request: pytest.FixtureRequest) -> Iterator[FakeMastodon]:
+    with FakeMastodon(flavour=request.param, full_handles=request.param == "ulid") as running:
+        yield running
+        assert running.crashes == []
+
+
+@pytest.fixture
+def stage(world: World, server: FakeMastodon) -> MastodonStage:
+    us = server.add_account("northwind", token=TOKEN)
+    source = connect(world, "mastodon", {"base_url": server.url, "access_token": TOKEN})
+    return MastodonStage(server, source, us, server.add_account("ana", followers=12), {})
+
+
+class TestContract(ConnectorContract):
+    page_size = 80
+
+
+def answer(world: World, text: str, visibility: str = "public") -> Delivery:
+    path = f"/api/v1/tickets/{Ticket.objects.order_by('-id')[0].pk}/replies/"
+    sent = world.api(world.agent).post(path, {"text": text, "visibility": visibility}, format="json")
+    assert sent.status_code == 202, sent.content
+    delivery.deliver(sent.json()["id"])
+    return Delivery.objects.get(pk=sent.json()["id"])
+
+
+def heard(stage: MastodonStage) -> dict[str, Any]:
+    return polling.poll(stage.source.pk, forced=True)
+
+
+@pytest.mark.django_db
+class TestHearing:
+    def test_html_becomes_the_words_a_person_reads(self, stage: MastodonStage) -> None:
+        stage.say("Späti & <3\nhttps://example.com/a/very/long/path?that=is&cut=short #trains")
+        heard(stage)
+        text = Message.objects.get().text
+        assert "Späti & <3\nhttps://example.com/a/very/long/path?that=is&cut=short #trains" in text
+
+    def test_a_reply_deep_in_a_thread_joins_its_root(self, stage: MastodonStage) -> None:
+        root = stage.say("first")
+        heard(stage)
+        stage.go_on(stage.go_on(root, "second"), "@northwind third")
+        heard(stage)
+        assert Ticket.objects.count() == 1
+        assert set(Message.objects.values_list("thread__external_key", flat=True)) == {root}
+
+    def test_a_direct_message_is_private_and_answered_so(self, world: World, stage: MastodonStage) -> None:
+        stage.server.post(stage.ana, "my number is 12", visibility="direct", mention=[stage.us])
+        heard(stage)
+        assert Message.objects.get().visibility == "private"
+        assert answer(world, "Thank you.", "private").state == "sent"
+        status = stage.server.statuses_by(stage.us)[0]
+        assert (status.visibility, "@ana" in status.text) == ("direct", True)
+
+    def test_what_a_policy_filters_is_heard_all_the_same(self, stage: MastodonStage) -> None:
+        stage.server.filter_notifications(stage.ana)
+        stage.say("hello")
+        assert heard(stage)["new"] == 1
+
+    def test_a_position_of_another_server_loses_nothing(self, stage: MastodonStage) -> None:
+        stage.say("one")
+        heard(stage)
+        Source.objects.update(cursor={"min_id": "zzz-not-an-id"})
+        stage.say("two")
+        assert heard(stage)["new"] == 1
+        assert heard(stage)["new"] == 0
+
+    def test_hashtags_are_heard(self, world: World, stage: MastodonStage) -> None:
+        settings = {"base_url": stage.server.url, "access_token": TOKEN}
+        source = connect(world, "mastodon", settings, stream="hashtag", query="#northwind")
+        stage.server.post(stage.ana, "The #northwind trains again", tags=["northwind"])
+        assert polling.poll(source.pk, forced=True)["new"] == 1
+        assert polling.poll(source.pk, forced=True)["new"] == 0
+
+    def test_a_renamed_customer_is_the_same_one(self, stage: MastodonStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        stage.server.set_handle(stage.ana, "anamaria")
+        stage.say("and again")
+        heard(stage)
+        assert Ticket.objects.count() == 1
+        assert "anamaria" in Ticket.objects.get().customer.profiles.get().handle
+
+
+@pytest.mark.django_db
+class TestAnswering:
+    def test_the_person_is_named_or_they_would_not_hear_it(self, world: World, stage: MastodonStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        answer(world, "We are on it.")
+        answer(world, "@ana, it is back.")
+        said = [status.text for status in stage.server.statuses_by(stage.us)]
+        assert [text.count("@ana") for text in said] == [1, 1]
+        assert said[1] == "@ana, it is back."
+
+    def test_a_long_answer_is_a_thread_whose_parts_follow_each_other(self, world: World, stage: MastodonStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        answer(world, "A sentence of some length. " * 40)
+        statuses = stage.server.statuses_by(stage.us)
+        assert len(statuses) == 3
+        assert [one.in_reply_to_id for one in statuses[1:]] == [one.id for one in statuses[:-1]]
+
+    def test_a_reply_is_no_more_public_than_what_it_answers(self, world: World, stage: MastodonStage) -> None:
+        stage.server.post(stage.ana, "psst", visibility="unlisted", mention=[stage.us])
+        heard(stage)
+        answer(world, "We hear you.")
+        assert stage.server.statuses_by(stage.us)[0].visibility == "unlisted"
+
+    def test_limits_are_the_servers_own(self, world: World) -> None:
+        with FakeMastodon(characters=5000) as server:
+            server.add_account("northwind", token=TOKEN)
+            connect(world, "mastodon", {"base_url": server.url, "access_token": TOKEN})
+        assert accounts.closed_connector(Account.objects.get()).limits("public").max_length == 5000
+
+    def test_a_favourite_acknowledges(self, world: World, stage: MastodonStage) -> None:
+        stage.say("thank you")
+        heard(stage)
+        liked = world.api(world.agent).post(f"/api/v1/tickets/{Ticket.objects.get().pk}/acknowledge/")
+        delivery.deliver(liked.json()["id"])
+        assert stage.server.favourites_by(stage.us) == [Mention.objects.get().local_id]
