@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
@@ -111,6 +112,7 @@ class Wanted:
     stream: str = ""
     query: str = ""
     rhythm_seconds: int | None = None
+    monthly_budget: Decimal | None = None
 
 
 def split_settings(platform: Platform, given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
@@ -207,9 +209,14 @@ def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
     missing = identity.abilities.get("private", "") if stream.key == "direct" else ""
     if missing:
         raise Refused("stream", "not_offered", missing)
+    if wanted.monthly_budget is not None and not platform.is_paid:
+        raise Refused("monthly_budget", "free", _("This platform costs nothing; there is no budget to set."))
     with transaction.atomic():
         Brand.objects.select_for_update(no_key=True).get(pk=brand.pk)  # one new channel of a name at a time
         account = _account(brand, platform, wanted, settings, secrets, identity, session)
+        if wanted.monthly_budget is not None:
+            account.monthly_budget = wanted.monthly_budget
+            account.save(update_fields=["monthly_budget"])
         name = wanted.name if stream.key == platform.streams[0].key else f"{wanted.name}: {wanted.query or stream.name}"
         source, is_new = Source.objects.get_or_create(
             account=account,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import django_filters as filters
@@ -38,12 +39,16 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
     stream = serializers.CharField(source="kind", read_only=True)
     settings = serializers.DictField(source="account.settings", read_only=True, help_text="Without secrets.")
     health = serializers.SerializerMethodField()
+    monthly_budget = serializers.DecimalField(
+        source="account.monthly_budget", max_digits=9, decimal_places=2, read_only=True, allow_null=True
+    )
 
     class Meta:
         model = Source
         fields = [
             "id", "brand", "platform", "channel", "name", "handle", "stream", "query", "settings", "is_active", "rhythm_seconds",
-            "health", "next_poll_at", "last_fine_at", "last_heard_at", "heard_count", "budget_per_hour", "budget_used", "created_at",
+            "health", "next_poll_at", "last_fine_at", "last_heard_at", "heard_count", "budget_per_hour", "budget_used", "monthly_budget",
+            "created_at",
         ]  # fmt: skip
         read_only_fields = fields
 
@@ -95,6 +100,19 @@ class Platforms(serializers.Serializer[Any]):
     results = PlatformShape(many=True)
 
 
+class BudgetField(serializers.DecimalField):
+    """Dollars a month, of platforms that cost money."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            max_digits=9,
+            decimal_places=2,
+            min_value=Decimal(0),
+            help_text="Dollars a month for the whole account, where its platform costs money.",
+            **kwargs,
+        )
+
+
 class SourceInput(StrictSerializer):
     brand = serializers.CharField(
         max_length=50, required=False, help_text="Its slug; may be left out by who has one brand."
@@ -105,6 +123,7 @@ class SourceInput(StrictSerializer):
     stream = serializers.CharField(max_length=30, required=False, default="", allow_blank=True)
     query = LineField(max_length=512, required=False, default="", allow_blank=True)
     rhythm_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
+    monthly_budget = BudgetField(required=False)
 
 
 class SourceChange(StrictSerializer):
@@ -112,6 +131,7 @@ class SourceChange(StrictSerializer):
     is_active = serializers.BooleanField(required=False)
     rhythm_seconds = serializers.IntegerField(min_value=1, max_value=86_400, required=False)
     budget_per_hour = serializers.IntegerField(min_value=1, max_value=100_000, required=False)
+    monthly_budget = BudgetField(required=False, allow_null=True)
     settings = serializers.DictField(
         child=serializers.CharField(allow_blank=True, max_length=1000), required=False, help_text="Reconnects."
     )

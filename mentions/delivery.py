@@ -24,7 +24,7 @@ from helpdesk.net import HttpClient
 from helpdesk.states import PartState
 from helpdesk.workflow.replies import settle_part
 from helpdesk.workflow.tickets import locked
-from mentions import accounts, following
+from mentions import accounts, following, money
 from mentions.models import Account
 from mentions.platforms import registry
 from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, Sent
@@ -119,7 +119,9 @@ def claim(delivery_id: int) -> Claim | None:
 
 
 def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bool:
-    """Count this write against the account's hour; where it is used up, the part waits for the next."""
+    """Count this write against the account's hour and month; where one is used up, the part waits for the next."""
+    if not _is_paid_for(account, part, now):
+        return False
     most = registry.platform(account.platform).writes_per_hour
     if most is None:
         return True
@@ -135,17 +137,23 @@ def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bo
     return True
 
 
+def _is_paid_for(account: Account, part: DeliveryPart, now: dt.datetime) -> bool:
+    if account.monthly_budget is None:
+        return True
+    if money.can_pay(account, accounts.closed_connector(account).write_price(part.payload or {})):
+        return True
+    part.send_after, part.problem = money.month_of(now)[1], {"code": "money"}
+    part.save(update_fields=["send_after", "problem"])
+    money.tell(account)
+    return False
+
+
 def attempt(claimed: Claim, http: HttpClient) -> str:
     """Send (or look for) one claimed part and settle it; the state it is in now."""
     connector = None
     try:
         connector = accounts.open_connector(claimed.account, http)
-        payload = _chained(claimed, connector)
-        if claimed.orphan and (found := connector.find(payload, _known(claimed))) is not None:
-            return settle(claimed, PartState.SENT, found)
-        if claimed.orphan and not connector.resendable(payload):
-            return settle(claimed, PartState.UNKNOWN, problem={"code": "unsure"})
-        return settle(claimed, PartState.SENT, connector.send(payload))
+        return _attempted(claimed, connector)
     except PlatformError as error:
         log.info("part %s: %s", claimed.part.pk, error)
         return _not_sent(claimed, connector, error)
@@ -154,6 +162,18 @@ def attempt(claimed: Claim, http: HttpClient) -> str:
     except Exception as error:  # a connector stumbled: nobody knows how far it came
         log.exception("part %s", claimed.part.pk)
         return _not_sent(claimed, connector, PlatformError("bug", type(error).__name__, maybe_done=True))
+    finally:
+        if connector is not None:
+            money.record(claimed.account, connector.requests, connector.spent)
+
+
+def _attempted(claimed: Claim, connector: Connector) -> str:
+    payload = _chained(claimed, connector)
+    if claimed.orphan and (found := connector.find(payload, _known(claimed))) is not None:
+        return settle(claimed, PartState.SENT, found)
+    if claimed.orphan and not connector.resendable(payload):
+        return settle(claimed, PartState.UNKNOWN, problem={"code": "unsure"})
+    return settle(claimed, PartState.SENT, connector.send(payload))
 
 
 def _chained(claimed: Claim, connector: Connector) -> dict[str, Any]:

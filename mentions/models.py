@@ -37,6 +37,10 @@ class Account(BrandRow):
     write_window_at = models.DateTimeField(null=True, blank=True)
     write_used = models.PositiveIntegerField(default=0)
     throttled_until = models.DateTimeField(null=True, blank=True, help_text=_("Sending waits until then."))
+    monthly_budget = models.DecimalField(
+        _("monthly budget"), max_digits=9, decimal_places=2, null=True, blank=True, help_text=_("Dollars; empty: none.")
+    )
+    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("When the log-in expires, where we know."))
 
     class Meta:
         verbose_name = _("account")
@@ -58,6 +62,19 @@ class Account(BrandRow):
     @property
     def session(self) -> dict[str, Any]:
         return unseal(self.sealed_session)
+
+
+class Usage(BrandRow):
+    """What an account used of its platform on one day: requests, items read and written, and what they cost."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="usage", db_index=False)
+    day = models.DateField()
+    what = models.CharField(max_length=30)
+    count = models.PositiveBigIntegerField(default=0)
+    micros = models.PositiveBigIntegerField(default=0, help_text=_("Millionths of a dollar."))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["account", "day", "what"], name="usage_once")]
 
 
 class SourceQuerySet(BrandQuerySet["Source"]):

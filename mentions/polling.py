@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from helpdesk import notices
 from helpdesk.net import HttpClient
 from helpdesk.workflow.tickets import Conflict
-from mentions import accounts, following, ingest
+from mentions import accounts, following, ingest, money
 from mentions.models import Account, Quarantine, Source
 from mentions.platforms.base import PlatformError
 
@@ -79,12 +79,14 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
     try:
         with HttpClient() as http:
             connector = accounts.open_connector(lease.source.account, http)
+            connector.allowance = money.left_for_reading(lease.source.account)
             try:
                 for page in connector.fetch(lease.source.kind, lease.source.query, lease.source.cursor):
                     ingest.store(lease, page, connector)
                 following.check_again(lease, connector)
             finally:
                 requests = connector.requests
+                money.record(lease.source.account, requests, connector.spent)
         _fine(lease, requests)
     except ingest.LeaseLost:
         log.warning("source %s was taken over by another worker", source_id)
@@ -110,7 +112,7 @@ def _fine(lease: ingest.Lease, requests: int) -> None:
     begun = source.last_tried_at or now
     _release(
         lease,
-        next_poll_at=begun + dt.timedelta(seconds=source.rhythm_seconds),
+        next_poll_at=begun + dt.timedelta(seconds=source.rhythm_seconds * money.stretch(source.account, now)),
         failures=0,
         breaker_until=None,
         throttled_until=None,
@@ -129,6 +131,11 @@ def _failed(lease: ingest.Lease, error: PlatformError, requests: int) -> None:
     if error.code in ("credentials", "seal"):
         _release(lease, problem=error.problem, budget_used=used)
         accounts.refused(source.account, error.problem)
+        return
+    if error.code == "money":
+        until = money.month_of(now)[1]
+        _release(lease, next_poll_at=until, throttled_until=until, problem=error.problem, budget_used=used)
+        money.tell(source.account)
         return
     if error.code == "throttled":
         asked = error.retry_after if error.retry_after is not None else back_off(source.rhythm_seconds, 1)
