@@ -165,6 +165,28 @@ class HttpClient:
         return Response(answer.status, found, body, url)
 
 
+def open_stream(host: str, port: int, *, plain: bool, seconds: float | None = None) -> socket.socket:
+    """A connection to a checked address, for protocols that are not HTTP. NetError as everywhere.
+
+    `plain`: what is said on it is not encrypted, which only HELPDESK_ALLOW_NETS allows.
+    """
+    timeout = float(seconds or settings.REQUEST_SECONDS)
+    failure = NetError("refused", f"{host}:{port}")
+    for address in resolve(host, port, plain=plain):
+        try:
+            return socket.create_connection((address, port), timeout)
+        except TimeoutError:
+            failure = NetError("timeout", f"{host} did not answer the call")
+        except OSError:
+            failure = NetError("refused", f"{host}:{port}")
+    raise failure
+
+
+def trusted() -> ssl.SSLContext:
+    """The TLS settings of this house."""
+    return _trust()
+
+
 def checked_url(url: str) -> tuple[str, str, int]:
     """(scheme, host, port). NetError("bad_url") for anything that is no plain http(s) address of a host."""
     try:

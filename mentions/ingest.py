@@ -178,7 +178,8 @@ def _add(account: Account, new: Sequence[Ready], now: dt.datetime) -> list[Menti
 
 def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | None]:
     """Our own posts among these that left through a delivery: known already, by the id they were given."""
-    ours = [item.post for item in new if item.post.ours]
+    # a list sends us our own mails, as from us or from the list: their Message-ID says so
+    ours = [item.post for item in new if item.post.ours or item.post.kind == "mail"]
     if not ours:
         return {}
     parts = DeliveryPart.objects.filter(brand_id=account.brand_id).select_related("delivery__message")

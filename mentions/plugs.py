@@ -79,6 +79,7 @@ class PlatformMouth:
             target_local_id=mention.local_id,
             author_handle=author.handle if author else "",
             ticket=reply_to.ticket_id,
+            number=reply_to.ticket.number,
             people=_people(channel, text),
         )
         try:

@@ -61,7 +61,10 @@ def ours_marked(account: Account, posts: Sequence[Post]) -> list[Post]:
     """What another account of this brand wrote is ours too, and no customer's."""
     us = Account.objects.filter(brand_id=account.brand_id, namespace=account.namespace).exclude(external_id="")
     names = set(us.values_list("external_id", flat=True))
-    return [replace(post, ours=True) if post.author.external_id in names else post for post in posts]
+    # anybody can write our address into a mail: only what lies in our sent folder is ours
+    return [
+        replace(post, ours=True) if post.kind != "mail" and post.author.external_id in names else post for post in posts
+    ]
 
 
 LENGTHS = {"external_id": 512, "local_id": 512, "version": 128, "thread_key": 512, "parent_id": 512}

@@ -139,9 +139,10 @@ def listen(
     return accounts.add_source(world.brand, None, accounts.Wanted("bluesky", "Bluesky", settings, stream, query))
 
 
-def connect(world: World, platform: str, settings: dict[str, str], *, stream: str = "", query: str = "") -> Source:
-    """A source of any platform, named like it."""
-    return accounts.add_source(world.brand, None, accounts.Wanted(platform, platform, settings, stream, query))
+def connect(world: World, platform: str, settings: dict[str, str], **wanted: Any) -> Source:
+    """A source of any platform, named like it unless a `name` is given."""
+    given = {"name": platform, **wanted}
+    return accounts.add_source(world.brand, None, accounts.Wanted(platform, settings=settings, **given))
 
 
 def minutes(count: float) -> dt.timedelta:

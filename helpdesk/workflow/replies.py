@@ -157,7 +157,7 @@ def _without_words(payload: Any) -> Any:
     """What stays of a sent payload: everything but the words."""
     if not isinstance(payload, dict):
         return payload
-    return {name: value for name, value in payload.items() if name not in ("text", "record", "message")}
+    return {name: value for name, value in payload.items() if name not in ("text", "subject", "record", "message")}
 
 
 def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:

@@ -282,6 +282,7 @@ class Draft:
     target_local_id: str = ""
     author_handle: str = ""
     ticket: int = 0
+    number: int = 0  # the ticket's, as people know it
     people: Mapping[str, str] = field(default_factory=dict)  # handle -> external id, for those we know
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from mentions.platforms.base import Connector, Platform
 from mentions.platforms.bluesky.connector import Bluesky
 from mentions.platforms.demo.connector import Demo
+from mentions.platforms.email.connector import Email
 from mentions.platforms.manual.connector import Manual
 from mentions.platforms.mastodon.connector import Mastodon
 from mentions.platforms.x.connector import X
@@ -15,6 +16,7 @@ CONNECTORS: dict[str, type[Connector]] = {
     "bluesky": Bluesky,
     "x": X,
     "mastodon": Mastodon,
+    "email": Email,
     "manual": Manual,
     "demo": Demo,
 }

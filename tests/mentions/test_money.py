@@ -98,7 +98,11 @@ def test_an_answer_waits_for_the_next_month_where_nothing_is_left(world: World, 
     sent = world.api(world.agent).post(path, {"text": "We see it.", "visibility": "public"}, format="json")
     delivery.deliver(sent.json()["id"])
     part = DeliveryPart.objects.get()
-    assert (part.state, part.problem, part.send_after) == ("queued", {"code": "money"}, money.month_of(timezone.now())[1])
+    assert (part.state, part.problem, part.send_after) == (
+        "queued",
+        {"code": "money"},
+        money.month_of(timezone.now())[1],
+    )
     world.api(world.manager).patch(f"/api/v1/sources/{source.pk}/", {"monthly_budget": "1.00"}, format="json")
     delivery.deliver(sent.json()["id"])
     assert DeliveryPart.objects.get().state == "sent"

@@ -67,6 +67,7 @@ class ConnectorContract:
     """The reusable suite. `stage` is the fixture a subclass provides; `page_size` what one page holds."""
 
     page_size = 100
+    visibility = "public"  # of the answers that go out here
 
     def poll(self, stage: PlatformStage) -> dict[str, Any]:
         return polling.poll(stage.source.pk, forced=True)
@@ -139,6 +140,8 @@ class ConnectorContract:
         assert Account.objects.get(pk=stage.source.account_id).state == "reconnect"
 
     def test_edited_and_deleted_items_are_found_by_lookup(self, stage: PlatformStage) -> None:
+        if not self.connector(stage).platform.lookup:
+            pytest.skip("what was said there stays as it is")
         edited, deleted, kept = stage.say("a tpyo"), stage.say("gone soon"), stage.say("stays")
         self.poll(stage)
         stage.edit(edited, "a typo")
@@ -152,6 +155,8 @@ class ConnectorContract:
         self.poll(stage)
         beneath = stage.go_on(said, "and another thing")
         connector = self.connector(stage)
+        if not connector.platform.lookup:
+            pytest.skip("nothing is counted there")
         counted = connector.lookup([ref(said)]).posts[0].replies
         page = connector.replies(ref(said))
         assert len(page.posts) == (counted or 0)
@@ -161,16 +166,18 @@ class ConnectorContract:
     def test_limits_are_counted_as_the_platform_counts(self, world: World, stage: PlatformStage) -> None:
         stage.say("hello")
         self.poll(stage)
-        limits = self.connector(stage).limits("public", Mention.objects.get().reference)
+        limits = self.connector(stage).limits(self.visibility, Mention.objects.get().reference)
         ticket, api = Ticket.objects.get(), world.api(world.agent)
         path = f"/api/v1/tickets/{ticket.pk}/replies/"
         too_long = api.post(
-            path, {"text": "x" * (limits.max_length * limits.max_parts + 1), "visibility": "public"}, format="json"
+            path,
+            {"text": "x" * (limits.max_length * limits.max_parts + 1), "visibility": self.visibility},
+            format="json",
         )
         assert too_long.status_code == 400
         assert too_long.json()["errors"][0]["field"] == "text"
         assert "Take out 1" in too_long.json()["errors"][0]["message"]
-        just = api.post(path, {"text": "é" * limits.max_length, "visibility": "public"}, format="json")
+        just = api.post(path, {"text": "é" * limits.max_length, "visibility": self.visibility}, format="json")
         assert just.status_code == 202, just.content
         delivery.deliver(just.json()["id"])
         assert stage.sent() == ["é" * limits.max_length]
@@ -180,7 +187,7 @@ class ConnectorContract:
         self.poll(stage)
         mention = Mention.objects.get()
         connector = self.connector(stage)
-        draft = Draft("public", "An answer.", mention.external_id, mention.reference, "", timezone.now())
+        draft = Draft(self.visibility, "An answer.", mention.external_id, mention.reference, "", timezone.now())
         parts = connector.freeze(draft)
         assert connector.requests == 0
         assert len(parts) == 1
@@ -193,7 +200,7 @@ class ConnectorContract:
         stage.lose_answer()
         ticket, api = Ticket.objects.get(), world.api(world.agent)
         answer = api.post(
-            f"/api/v1/tickets/{ticket.pk}/replies/", {"text": "Once.", "visibility": "public"}, format="json"
+            f"/api/v1/tickets/{ticket.pk}/replies/", {"text": "Once.", "visibility": self.visibility}, format="json"
         )
         delivery.deliver(answer.json()["id"])
         assert Delivery.objects.get().state == "sent"

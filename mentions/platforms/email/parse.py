@@ -1,0 +1,329 @@
+"""Mails as they come, read piece by piece: broken headers, lying charsets, parts within parts.
+
+Key: the Message-ID in its angles; where there is none, a hash of date, sender, subject and text.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import email
+import email.policy
+import hashlib
+import re
+from collections.abc import Iterator
+from email.header import decode_header, make_header
+from email.message import Message
+from email.utils import getaddresses, parsedate_to_datetime
+
+from mentions.platforms.base import Author, Bounce, File, Post
+from mentions.platforms.email import quoting, tokens
+from mentions.platforms.html import text_of_html
+
+MOST_FILES, MOST_BYTES, LONGEST_ID = 30, 25 * 1024 * 1024, 512
+IDS = re.compile(r"<[^<>\s]{1,500}>")
+NUMBER = re.compile(r"\[#(\d{1,9})\]")
+LIST_POST = re.compile(r"<mailto:([^<>?\s]{3,254})")
+LIST_ID = re.compile(r"<([^<>\s]{1,250})>")
+STATUS = re.compile(r"\b([245])\.\d{1,3}\.\d{1,3}\b")
+
+
+class Mail:
+    """One mail, read on demand; every header is text, whatever it was."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        message = email.message_from_bytes(raw, policy=email.policy.compat32)
+        assert isinstance(message, Message)
+        self.message = message
+
+    def header(self, name: str) -> str:
+        """Decoded and unfolded; "" where there is none; as it stands where it cannot be decoded."""
+        value = self.message.get(name)
+        if value is None:
+            return ""
+        return " ".join(_decoded(str(value)).split())
+
+    def headers(self, name: str) -> list[str]:
+        return [" ".join(str(value).split()) for value in self.message.get_all(name, [])]
+
+    def addresses(self, *names: str) -> list[tuple[str, str]]:
+        """(name, address) of every usable address in these headers, the address in lower case."""
+        values = [str(value) for name in names for value in self.message.get_all(name, [])]
+        found = getaddresses([" ".join(value.split()) for value in values])
+        return [(_decoded(name), address.lower()) for name, address in found if _is_address(address)]
+
+    def ids(self, name: str) -> list[str]:
+        return [found for value in self.headers(name) for found in IDS.findall(value)]
+
+    # --- who and when ------------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        own = self.ids("Message-ID")
+        if own:
+            return own[0]
+        basis = "\n".join([self.header("Date"), self.header("From"), self.header("Subject"), self.text])
+        return f"<{hashlib.sha256(basis.encode('utf-8', 'replace')).hexdigest()[:40]}@no-message-id>"
+
+    def said_at(self, otherwise: dt.datetime) -> dt.datetime:
+        try:
+            found = parsedate_to_datetime(self.header("Date"))
+            return (found if found.tzinfo else found.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+        except (TypeError, ValueError, OverflowError, IndexError):
+            return otherwise
+
+    @property
+    def list_id(self) -> str:
+        value = self.header("List-Id")
+        found = LIST_ID.search(value)
+        return found[1].lower() if found else value[:250].lower()
+
+    @property
+    def list_post(self) -> str:
+        found = LIST_POST.search(self.header("List-Post"))
+        return found[1].lower() if found else ""
+
+    def author(self, us: str) -> tuple[str, str]:
+        """(name, address) of who wrote it: not the list that rewrote From, not the form that mailed it for them."""
+        sender = next(iter(self.addresses("From", "Sender")), ("", ""))
+        if self.list_id and (real := self._behind_list(sender)):
+            return real
+        if sender[1] == us:
+            return next((one for one in self.addresses("Reply-To") if one[1] != us), sender)
+        return sender
+
+    def _behind_list(self, sender: tuple[str, str]) -> tuple[str, str] | None:
+        """Lists that keep DMARC write “Ana via list <list@…>” and put Ana elsewhere."""
+        original = self.addresses("X-Original-From")
+        if original:
+            return original[0]
+        post, domain = self.list_post, self.list_id
+        is_list = sender[1] == post or (" via " in sender[0] and sender[1].rpartition("@")[2] in (post + domain))
+        if not is_list:
+            return None
+        return next(((_before_via(name or sender[0]), a) for name, a in self.addresses("Reply-To") if a != post), None)
+
+    # --- what kind ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_report(self) -> bool:
+        return self.message.get_content_type() == "multipart/report"
+
+    def is_automatic(self, us: str) -> bool:
+        """Written by a machine (RFC 3834 and what is seen in the wild); mail of lists is not."""
+        submitted = self.header("Auto-Submitted").lower().split(";")[0].strip()
+        precedence = self.header("Precedence").lower()
+        machine = ("X-Autoreply", "X-Autorespond", "X-Autogenerated", "X-Loop")
+        return (
+            submitted not in ("", "no")
+            or (precedence in ("bulk", "junk", "auto_reply") and not self.list_id)
+            or any(self.message.get(name) for name in machine)
+            or self.header("Return-Path").replace(" ", "") == "<>"
+            or self.is_report
+            or self.author(us)[1] == us
+        )
+
+    @property
+    def takes_no_auto_answer(self) -> bool:
+        names = ("List-Id", "List-Unsubscribe", "X-Auto-Response-Suppress", "Precedence")
+        return any(self.message.get(name) for name in names)
+
+    def bounces(self) -> list[Bounce]:
+        """What a delivery report says of a mail of ours, by its Message-ID."""
+        if not self.is_report:
+            return []
+        fields, original = "", ""
+        for part in self.message.walk():
+            kind = part.get_content_type()
+            if kind == "message/delivery-status":
+                fields += "\n".join(str(below) for below in part.get_payload() if isinstance(below, Message))
+            elif kind in ("message/rfc822", "text/rfc822-headers"):
+                original = original or _message_id_in(part)
+        if not original:
+            return []
+        action = re.search(r"^Action:\s*(\S+)", fields, re.IGNORECASE | re.MULTILINE)
+        code = STATUS.search(fields)
+        is_permanent = (code[1] == "5") if code else bool(action and action[1].lower() == "failed")
+        if action and action[1].lower() not in ("failed", "delayed"):
+            return []  # delivered, relayed, expanded
+        reason = re.search(r"^Diagnostic-Code:\s*(.+)", fields, re.IGNORECASE | re.MULTILINE)
+        who = re.search(r"^(?:Final|Original)-Recipient:\s*[^;]*;\s*(\S+)", fields, re.IGNORECASE | re.MULTILINE)
+        words = [who[1] if who else "", reason[1].strip() if reason else (code[0] if code else "")]
+        return [Bounce(original, is_permanent, ": ".join(word for word in words if word)[:300])]
+
+    # --- what it says ------------------------------------------------------------------------------------------
+
+    @property
+    def text(self) -> str:
+        """The plain text, or the HTML's words."""
+        plain = [_text(part) for part in self._bodies() if part.get_content_type() == "text/plain"]
+        if any(text.strip() for text in plain):
+            return "\n\n".join(text.strip() for text in plain if text.strip())
+        return text_of_html(self.html)
+
+    @property
+    def html(self) -> str:
+        return "\n".join(_text(part) for part in self._bodies() if part.get_content_type() == "text/html")
+
+    def _bodies(self) -> Iterator[Message]:
+        """The parts that are shown: of alternatives each kind, no attachments, nothing of a mail within."""
+        waiting: list[Message] = [self.message]
+        while waiting:
+            part = waiting.pop(0)
+            kind = part.get_content_maintype()
+            if kind == "multipart" and isinstance(part.get_payload(), list):
+                waiting = [below for below in part.get_payload() if isinstance(below, Message)] + waiting
+            elif kind == "text" and not _is_file(part):
+                yield part
+
+    def files(self) -> tuple[list[File], list[str]]:
+        """(files, names of those left out because there was too much)."""
+        found: list[File] = []
+        left_out: list[str] = []
+        size = 0
+        for part in self._leaves():
+            if not _is_file(part):
+                continue
+            content, name = _bytes(part), _file_name(part)
+            if len(found) == MOST_FILES or size + len(content) > MOST_BYTES:
+                left_out.append(name)
+                continue
+            size += len(content)
+            content_id = str(part.get("Content-ID", "")).strip(" <>")
+            found.append(File(name, part.get_content_type(), content, content_id))
+        return found, left_out
+
+    def _leaves(self) -> Iterator[Message]:
+        waiting: list[Message] = [self.message]
+        while waiting:
+            part = waiting.pop(0)
+            if part.get_content_maintype() == "multipart" and isinstance(part.get_payload(), list):
+                waiting = [below for below in part.get_payload() if isinstance(below, Message)] + waiting
+            else:
+                yield part
+
+
+def post_of(mail: Mail, us: str, heard_at: dt.datetime, *, sent: bool) -> Post:
+    """A mail as a post. `sent`: it lies in our Sent folder, which is what makes it ours; a From line proves nothing."""
+    name, address = mail.author(us)
+    if not address:
+        raise ValueError("From holds no address")
+    new, repeated = quoting.split(mail.text)
+    files, left_out = mail.files()
+    if left_out:
+        new = f"{new}\n\n[{', '.join(left_out)[:300]}: left out, too large]".strip()
+    answers, references = mail.ids("In-Reply-To"), mail.ids("References")
+    others = list(dict.fromkeys([*answers[1:], *reversed(references)]))
+    is_reply = bool(answers or references)
+    subject, own = mail.header("Subject"), _key(mail.key)
+    reply_to = next((one for _n, one in mail.addresses("Reply-To") if one not in (us, mail.list_post)), address)
+    number = NUMBER.search(subject)
+    return Post(
+        kind="mail",
+        external_id=own,
+        author=Author(address, handle=address, name=name),
+        text=new,
+        said_at=mail.said_at(heard_at),
+        thread_key=_key(next(iter([*references, *answers]), own)),
+        parent_id=_key(answers[0]) if answers else "",
+        others=tuple(_key(one) for one in others[:30]),
+        root_author_id="" if is_reply or sent else address,
+        url=_archived(mail),
+        subject=subject,
+        ours=sent,
+        private=not mail.list_post,
+        html=mail.html,
+        quoted=repeated,
+        files=tuple(files),
+        automatic=not sent and mail.is_automatic(us),
+        ticket=_ticket_of(mail, us),
+        number=int(number[1]) if number else 0,
+        reference={
+            "message_id": mail.key,
+            "references": [*references, *([] if references else answers)][-20:],
+            "subject": subject[:300],
+            "to": reply_to,
+            "list": mail.list_post,
+            "no_auto_answer": mail.takes_no_auto_answer or mail.is_automatic(us),
+        },
+        raw={"headers": [[key, str(value)[:2000]] for key, value in list(mail.message.items())[:100]]},
+    )
+
+
+def _ticket_of(mail: Mail, us: str) -> int:
+    """The ticket whose own address this was sent to, or 0."""
+    for _name, address in mail.addresses("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To"):
+        if ticket := tokens.ticket_in(address, us):
+            return ticket
+    return 0
+
+
+def _archived(mail: Mail) -> str:
+    found = re.search(r"https://[^\s<>]{4,500}", mail.header("Archived-At"))
+    return found[0] if found else ""
+
+
+def _key(name: str) -> str:
+    """A Message-ID that fits its column."""
+    return name if len(name) <= LONGEST_ID else f"<{hashlib.sha256(name.encode()).hexdigest()}@too-long>"
+
+
+def _is_file(part: Message) -> bool:
+    if part.get_content_disposition() == "attachment" or part.get_filename():
+        return True
+    return part.get_content_maintype() not in ("text", "multipart") and part.get_content_type() != (
+        "message/delivery-status"
+    )
+
+
+def _file_name(part: Message) -> str:
+    name = part.get_filename()
+    if name:
+        return _decoded(str(name))
+    return "mail.eml" if part.get_content_type() == "message/rfc822" else part.get_content_type().replace("/", ".")
+
+
+def _bytes(part: Message) -> bytes:
+    if part.get_content_type() == "message/rfc822":
+        within = part.get_payload(0) if isinstance(part.get_payload(), list) and part.get_payload() else None
+        return within.as_bytes() if isinstance(within, Message) else b""
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _text(part: Message) -> str:
+    """Decoded by the charset it names, if that is true; else UTF-8, else Windows' Latin, which takes anything."""
+    content = _bytes(part)
+    named = part.get_content_charset() or "utf-8"
+    for charset in (named, "utf-8"):
+        try:
+            return content.decode(charset)
+        except (LookupError, UnicodeError):
+            continue
+    return content.decode("cp1252", "replace")
+
+
+def _message_id_in(part: Message) -> str:
+    """The Message-ID of the mail (or of its headers) in this part of a report."""
+    payload = part.get_payload()
+    within = payload[0] if isinstance(payload, list) and payload else None
+    text = str(within.get("Message-ID", "")) if isinstance(within, Message) else ""
+    if not text:
+        found = re.search(r"^Message-ID:\s*(<[^<>\s]+>)", _bytes(part).decode("latin-1"), re.IGNORECASE | re.MULTILINE)
+        text = found[1] if found else ""
+    return next(iter(IDS.findall(text)), "")
+
+
+def _decoded(text: str) -> str:
+    try:
+        return str(make_header(decode_header(text)))
+    except (LookupError, UnicodeError, ValueError):
+        return text
+
+
+def _before_via(name: str) -> str:
+    return re.split(r"\s+via\s+", name)[0].strip(" '\"")
+
+
+def _is_address(address: str) -> bool:
+    return bool(re.fullmatch(r"[^@\s<>\"]{1,64}@[^@\s<>\"]{1,255}", address)) and len(address) <= 254
