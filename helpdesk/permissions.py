@@ -37,6 +37,7 @@ LEAST: dict[str, Role] = {
     "ticket.reply": ANSWER,
     "ticket.note": ANSWER,
     "ticket.acknowledge": ANSWER,
+    "ticket.moderate": ANSWER,
     "ticket.assign": ANSWER,
     "ticket.resolve": ANSWER,
     "ticket.edit": ANSWER,

@@ -30,7 +30,11 @@ class Mouth(Protocol):
     """What a channel can do, answered by the app that knows platforms."""
 
     def ability(self, channel: Channel, action: str, reply_to: Message | None) -> Ability:
-        """`action` is public, private or like."""
+        """`action` is public, private, like, approve or spam."""
+        ...
+
+    def waiting(self, channel: Channel, messages: Sequence[Message]) -> set[int]:
+        """Keys of those that wait for approval where they were written."""
         ...
 
     def length(self, channel: Channel, text: str) -> int:
@@ -71,6 +75,9 @@ class ReplyRefused(Exception):
 class _NoMouth:
     def ability(self, channel: Channel, action: str, reply_to: Message | None) -> Ability:
         return Ability(False, "No platform is plugged in.")
+
+    def waiting(self, channel: Channel, messages: Sequence[Message]) -> set[int]:
+        return set()
 
     def length(self, channel: Channel, text: str) -> int:
         return len(text)

@@ -155,7 +155,7 @@ def split_settings(platform: Platform, given: Mapping[str, Any]) -> tuple[dict[s
                     "bad_url",
                     _("This is no usable address: it %(why)s.") % {"why": error.detail},
                 ) from error
-            value = value.rstrip("/")
+            value = value if setting.is_page else value.rstrip("/")
         values[setting.secret][setting.name] = value
     return values[False], values[True]
 

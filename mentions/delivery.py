@@ -250,6 +250,15 @@ def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError)
     return settle(claimed, state, problem={"code": "unsure"} if state == PartState.UNKNOWN else error.problem)
 
 
+def _released(part: DeliveryPart) -> None:
+    """A held comment that was approved, answered or marked as spam there waits no more."""
+    mention = getattr(part.delivery.reply_to, "mention", None)
+    payload = part.payload or {}
+    if mention is not None and (payload.get("action") in ("approve", "spam") or payload.get("approve")):
+        mention.reference = {**mention.reference, "held": False}
+        mention.save(update_fields=["reference"])
+
+
 def _looked_for(claimed: Claim, connector: Connector) -> Sent | None:
     try:
         return connector.find(claimed.part.payload or {}, _known(claimed))
@@ -288,5 +297,6 @@ def settle(claimed: Claim, state: str, sent: Sent | None = None, **values: Any) 
             return str(part.state)
         settle_part(part, state, **values)
         if sent is not None:
+            _released(part)
             following.watch(part, claimed.account, timezone.now())
     return str(state)

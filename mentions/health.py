@@ -30,7 +30,7 @@ def health(source: Source, now: dt.datetime) -> Health:
     if source.account.state == Account.State.RECONNECT:
         return Health("reconnect", _("Needs reconnection"), why)
     if not source.is_active:
-        return Health("paused", _("Paused"))
+        return Health("paused", _("Paused"), why)
     if source.throttled_until and source.throttled_until > now:
         return Health("throttled", _("Throttled"), why)
     if source.breaker_until is not None:

@@ -34,13 +34,15 @@ class PlatformMouth:
         from mentions.platforms import registry
 
         platform = registry.platform(channel.platform)
-        declared = {"public": platform.public_reply, "private": platform.private_reply, "like": platform.like}[action]
+        declared = {"public": platform.public_reply, "private": platform.private_reply, "like": platform.like}.get(
+            action, platform.moderates
+        )
         name = registry.name_of(channel.appears_as)
         account = getattr(channel, "account", None)
         if platform.by_hand or account is None:
             return platform.help or _("Nothing can be sent from here.")
         if not declared:
-            return _("%(platform)s has no such thing.") % {"platform": name}
+            return platform.help or _("%(platform)s has no such thing.") % {"platform": name}
         if account.abilities.get(action):
             return str(account.abilities[action])
         if reply_to is None and action == "public":
@@ -51,6 +53,15 @@ class PlatformMouth:
         if mention is None or mention.deleted_at:
             return _("What this would answer is no longer on %(platform)s.") % {"platform": name}
         return _closed(channel).why_not(action, mention.reference)
+
+    def waiting(self, channel: Channel, messages: Sequence[Message]) -> set[int]:
+        from mentions.models import Mention
+        from mentions.platforms import registry
+
+        if not registry.platform(channel.platform).moderates:
+            return set()
+        held = Mention.objects.filter(message__in=messages, deleted_at=None, reference__held=True)
+        return set(held.values_list("message", flat=True))
 
     def length(self, channel: Channel, text: str) -> int:
         return _closed(channel).length(text)

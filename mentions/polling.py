@@ -87,7 +87,7 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
             finally:
                 requests = connector.requests
                 money.record(lease.source.account, requests, connector.spent)
-        _fine(lease, requests)
+        _fine(lease, requests, connector.rest)
     except ingest.LeaseLost:
         log.warning("source %s was taken over by another worker", source_id)
         return {"claimed": False}
@@ -107,12 +107,13 @@ def _release(lease: ingest.Lease, **values: Any) -> None:
     Source.objects.filter(pk=lease.source.pk, lease_token=lease.token).update(lease_until=None, **values)
 
 
-def _fine(lease: ingest.Lease, requests: int) -> None:
+def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
     source, now = lease.source, timezone.now()
     begun = source.last_tried_at or now
+    pace = source.rhythm_seconds * money.stretch(source.account, now)
     _release(
         lease,
-        next_poll_at=begun + dt.timedelta(seconds=source.rhythm_seconds * money.stretch(source.account, now)),
+        next_poll_at=begun + dt.timedelta(seconds=max(pace, rest)),
         failures=0,
         breaker_until=None,
         throttled_until=None,
@@ -131,6 +132,10 @@ def _failed(lease: ingest.Lease, error: PlatformError, requests: int) -> None:
     if error.code in ("credentials", "seal"):
         _release(lease, problem=error.problem, budget_used=used)
         accounts.refused(source.account, error.problem)
+        return
+    if error.code == "ended":
+        _release(lease, is_active=False, problem=error.problem, budget_used=used)
+        notices.tell(source.brand_id, f"source:{source.pk}", "source.ended", link="/desk/sources/", name=source.name)
         return
     if error.code == "money":
         until = money.month_of(now)[1]
@@ -191,6 +196,7 @@ def retry_quarantined(row_id: int) -> bool:
 notices.WORDS.update(
     {
         "account.reconnect": "“%(name)s” needs reconnection: the platform refuses our log-in. Nothing is lost; enter a new password under Sources.",
+        "source.ended": "“%(name)s” says that it is gone for good; it is no longer listened to. Enter another address under Sources.",
         "source.broken": "“%(name)s” could not be heard several times in a row. Sources says why; we keep trying.",
     }
 )

@@ -145,5 +145,16 @@ def connect(world: World, platform: str, settings: dict[str, str], **wanted: Any
     return accounts.add_source(world.brand, None, accounts.Wanted(platform, settings=settings, **given))
 
 
+def listen_to_nothing(world: World, platform: str, stream: str, facts: dict[str, Any] | None = None) -> Source:
+    """A source of any platform that was never connected: nothing is asked of it."""
+    channel = Channel.objects.create(brand=world.brand, platform=platform, name=platform)
+    account = Account.objects.create(
+        brand=world.brand, channel=channel, platform=platform, namespace="here", external_id="us", facts=facts or {}
+    )
+    return Source.objects.create(
+        brand=world.brand, account=account, kind=stream, name=platform, next_poll_at=timezone.now()
+    )
+
+
 def minutes(count: float) -> dt.timedelta:
     return dt.timedelta(minutes=count)

@@ -266,6 +266,11 @@ class ReplyInput(TextInput):
     visibility = OneOf(choices=["public", "private"])
 
 
+class ModerateInput(StrictSerializer):
+    message = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    action = serializers.ChoiceField(choices=["approve", "spam"])
+
+
 class AssignInput(StrictSerializer):
     assignee = serializers.IntegerField(
         allow_null=True, min_value=1, max_value=2**63 - 1, help_text="A member's id; null takes it from everybody."

@@ -197,6 +197,7 @@ class TicketView(ReadResource):
         "notes": "ticket.note",
         "calls": "ticket.note",
         "acknowledge": "ticket.acknowledge",
+        "moderate": "ticket.moderate",
         "assign": "ticket.assign",
         "resolve": "ticket.resolve",
         "close": "ticket.resolve",
@@ -238,6 +239,14 @@ class TicketView(ReadResource):
         """Like the customer's latest public message. It answers nothing."""
         self.no_body()
         return _delivery(replies.acknowledge(self.get_object().pk, self.me))
+
+    @extend_schema(request=shapes.ModerateInput, responses={202: shapes.DeliverySerializer}, parameters=[KEY])
+    @action(detail=True, methods=["post"])
+    @idempotent
+    def moderate(self, request: Request, pk: str) -> Response:
+        """Approve a held comment where it was written, or mark it as spam there (which closes the ticket as spam)."""
+        given = self.body(shapes.ModerateInput)
+        return _delivery(replies.moderate(self.get_object().pk, self.me, given["message"], given["action"]))
 
     @extend_schema(request=shapes.TextInput, responses={201: shapes.MessageSerializer}, parameters=[KEY])
     @action(detail=True, methods=["post"])

@@ -80,11 +80,12 @@ def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str,
         "conversation": conversation,
         "seen": _newest(row, conversation),
         "composer": composer,
+        "waiting": ports.mouth.waiting(row.channel, conversation),
         "holdup": ports.mouth.holdup(row.channel),
         "liked": is_liked,
         "links": list(TicketLink.objects.filter(later=row).select_related("earlier")),
         "colleagues": Membership.objects.filter(brand=row.brand_id, user__is_active=True).exclude(role="auditor").select_related("user").order_by("user__name"),
-        "may": {verb: may(request.user, f"ticket.{verb}", row.brand_id) for verb in ("reply", "note", "assign", "resolve", "acknowledge", "edit", "triage")},
+        "may": {verb: may(request.user, f"ticket.{verb}", row.brand_id) for verb in ("reply", "note", "assign", "resolve", "acknowledge", "moderate", "edit", "triage")},
         "may_decide": may(request.user, "delivery.decide", row.brand_id),
         "priorities": Priority.choices,
         "here": inbox.here(request, _view(request)),
@@ -113,6 +114,7 @@ def _as_of(context: dict[str, Any]) -> str:
         row.subject,
         context["liked"],
         context["holdup"],
+        sorted(context["waiting"]),
     ]
     for message in context["conversation"]:
         delivery = getattr(message, "delivery", None)
@@ -122,8 +124,8 @@ def _as_of(context: dict[str, Any]) -> str:
 
 def _conversation(row: Ticket) -> list[Message]:
     """The latest messages, oldest first, with all a bubble shows."""
-    found = row.messages.select_related("author", "profile", "delivery", "thread").prefetch_related(
-        "versions", "delivery__parts"
+    found = row.messages.select_related("author", "profile", "delivery", "thread", "body").prefetch_related(
+        "versions", "delivery__parts", "attachments"
     )
     return list(found.order_by("-said_at", "-id")[:MOST_MESSAGES])[::-1]
 
@@ -289,6 +291,20 @@ def _write(row: Ticket, user: User, mode: str, text: str) -> None:
 def acknowledge(request: HttpRequest, row: Ticket) -> str:
     replies.acknowledge(row.pk, me(request))
     return _("Acknowledged. It still waits for an answer.")
+
+
+class ModerateForm(forms.Form):
+    message = forms.IntegerField(min_value=1, max_value=2**63 - 1)
+    action = forms.ChoiceField(choices=[("approve", "approve"), ("spam", "spam")])
+
+
+@verb("ticket.moderate")
+def moderate(request: HttpRequest, row: Ticket) -> str:
+    form = ModerateForm(request.POST)
+    if not form.is_valid():
+        raise Refused("action", "unknown", _("Choose to approve it or to mark it as spam."))
+    replies.moderate(row.pk, me(request), form.cleaned_data["message"], form.cleaned_data["action"])
+    return _("It will appear there.") if form.cleaned_data["action"] == "approve" else _("Marked as spam there.")
 
 
 class AssignForm(forms.Form):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from helpdesk.desk import inbox, pages, tickets
+from helpdesk.desk import files, inbox, pages, tickets
 from helpdesk.ports import ports
 
 if TYPE_CHECKING:
     from helpdesk.desk.site import DeskSite
 
-VERBS = ("answer", "acknowledge", "assign", "resolve", "close", "reopen", "prioritise", "triage")
+VERBS = ("answer", "acknowledge", "moderate", "assign", "resolve", "close", "reopen", "prioritise", "triage")
 
 
 def patterns(site: DeskSite) -> list[URLPattern]:
@@ -27,6 +27,8 @@ def patterns(site: DeskSite) -> list[URLPattern]:
         ),
         path("deliveries/<int:delivery_id>/decide/", guard(tickets.decide), name="decide"),
         path("deliveries/<int:delivery_id>/cancel/", guard(tickets.cancel), name="cancel_delivery"),
+        path("messages/<int:message_id>/html/", guard(files.html), name="message_html"),
+        path("files/<int:attachment_id>/", guard(files.download), name="attachment"),
         path("notices/", guard(pages.all_notices), name="notices"),
         path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),
         path("contact/", guard(pages.log_contact), name="contact"),

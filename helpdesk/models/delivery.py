@@ -13,7 +13,7 @@ from helpdesk.states import PartState
 
 
 class Delivery(BrandRow):
-    """The fate of a reply (or of a like: `action=like`, no message), in ordered parts.
+    """The fate of a reply, in ordered parts; or of an act without words (a like, an approval), which has no message.
 
     `state` is read off the parts by `states.delivery_state` and kept here for lists. `reply_to` is the
     customer's message this answers.
@@ -22,6 +22,8 @@ class Delivery(BrandRow):
     class Action(models.TextChoices):
         REPLY = "reply", _("Reply")
         LIKE = "like", _("Like")
+        APPROVE = "approve", _("Approve")
+        SPAM = "spam", _("Mark as spam")
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="deliveries")
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="deliveries")
@@ -36,8 +38,8 @@ class Delivery(BrandRow):
         constraints = [
             models.CheckConstraint(condition=Q(state__in=PartState.values), name="delivery_state_known"),
             models.CheckConstraint(
-                condition=Q(action="like", message=None) | Q(action="reply", message__isnull=False),
-                name="delivery_like_without_message",
+                condition=Q(action="reply", message__isnull=False) | (~Q(action="reply") & Q(message=None)),
+                name="delivery_reply_has_message",
             ),
             models.UniqueConstraint(
                 fields=["reply_to"],

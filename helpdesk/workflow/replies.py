@@ -16,11 +16,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import events, notices, summary
-from helpdesk.models import Delivery, DeliveryPart, Message, MessageKind, Ticket, User, Visibility
+from helpdesk.models import CloseReason, Delivery, DeliveryPart, Message, MessageKind, Ticket, User, Visibility
 from helpdesk.permissions import Role
 from helpdesk.ports import FrozenPart, ReplyRefused, ports
 from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
-from helpdesk.workflow.tickets import Conflict, Refused, answered, came_back, locked, touch, words
+from helpdesk.workflow.tickets import Conflict, Refused, answered, came_back, close, locked, touch, words
 
 
 def reply_target(ticket: Ticket, visibility: str) -> Message | None:
@@ -93,6 +93,37 @@ def acknowledge(ticket_id: int, user: User) -> Delivery:
     return delivery
 
 
+@transaction.atomic
+def moderate(ticket_id: int, user: User, message_id: int, action: str) -> Delivery:
+    """Let a held comment appear where it was written, or mark it as spam there, which closes its ticket as spam."""
+    if action not in (Delivery.Action.APPROVE, Delivery.Action.SPAM):
+        raise Refused("action", "unknown", _("Choose one of: %(choices)s.") % {"choices": "approve, spam"})
+    ticket = locked(ticket_id)
+    target = ticket.messages.filter(pk=message_id, kind=MessageKind.INBOUND, deleted_at=None).first()
+    if target is None:
+        raise Refused("message", "unknown", _("This ticket has no such message of a customer."))
+    pending = Delivery.objects.filter(reply_to=target, action__in=[Delivery.Action.APPROVE, Delivery.Action.SPAM])
+    if pending.exclude(state__in=[PartState.FAILED, PartState.CANCELLED, PartState.SENT]).exists():
+        raise Conflict(_("A colleague has just decided on it."))
+    parts = _frozen(ticket, action, target, "")
+    delivery = _delivery(ticket, user, parts, timezone.now(), reply_to=target, action=action)
+    events.record(
+        [
+            events.happened(
+                f"message.{action}",
+                ticket.brand_id,
+                ticket=ticket.pk,
+                actor=user,
+                message=target.pk,
+                delivery=delivery.pk,
+            )
+        ]
+    )
+    if action == Delivery.Action.SPAM and ticket.is_open:
+        close(ticket.pk, user, CloseReason.SPAM)
+    return delivery
+
+
 def _is_liked(but: Delivery) -> bool:
     likes = Delivery.objects.filter(reply_to=but.reply_to_id, action=Delivery.Action.LIKE).exclude(pk=but.pk)
     return likes.exclude(state__in=[PartState.FAILED, PartState.CANCELLED]).exists()
@@ -107,10 +138,13 @@ def _not_over(ticket: Ticket) -> None:
         )
 
 
+FIELD_OF = {"like": "ticket", "approve": "message", "spam": "message"}
+
+
 def _frozen(ticket: Ticket, action: str, target: Message | None, text: str) -> list[FrozenPart]:
     ability = ports.mouth.ability(ticket.channel, action, target)
     if not ability.allowed:
-        raise Refused("ticket" if action == "like" else "visibility", "not_possible_here", ability.why_not)
+        raise Refused(FIELD_OF.get(action, "visibility"), "not_possible_here", ability.why_not)
     try:
         return ports.mouth.freeze(ticket.channel, action, target, text)
     except ReplyRefused as refusal:

@@ -38,6 +38,7 @@ WORDS = {
     "delayed": "It has not arrived yet; their server goes on trying: %(detail)s",
     "not_summoned": "%(platform)s takes no reply of an app there: the post neither mentions nor quotes us. Open it on %(platform)s and answer there.",
     "gone": "What this answers is no longer there.",
+    "ended": "%(platform)s says that this is gone for good. Listening has stopped.",
     "missing": "%(platform)s has no such item (any more).",
     "settings": "The settings of this source are not complete: %(detail)s",
     "unsure": "The line broke while sending; it may or may not have arrived.",
@@ -94,6 +95,7 @@ class Setting:
     required: bool = True
     default: str = ""
     is_url: bool = False
+    is_page: bool = False  # of a URL: one document, whose last slash is part of its name
     choices: tuple[tuple[str, str], ...] = ()  # where only these will do: value and what people read
 
 
@@ -323,6 +325,7 @@ class Connector(ABC):
         self._http = http
         self._keeper = keeper
         self.requests = 0
+        self.rest = 0.0  # seconds the platform asks to be left alone after this look
         self.spent: dict[str, tuple[int, int]] = {}  # what -> (how often, millionths of a dollar)
         self.allowance: int | None = None  # millionths that may still be spent; None: as much as it takes
 

@@ -8,8 +8,10 @@ from mentions.platforms.base import Connector, Platform
 from mentions.platforms.bluesky.connector import Bluesky
 from mentions.platforms.demo.connector import Demo
 from mentions.platforms.email.connector import Email
+from mentions.platforms.feed.connector import Feed
 from mentions.platforms.manual.connector import Manual
 from mentions.platforms.mastodon.connector import Mastodon
+from mentions.platforms.wordpress.connector import WordPress
 from mentions.platforms.x.connector import X
 
 CONNECTORS: dict[str, type[Connector]] = {
@@ -17,6 +19,8 @@ CONNECTORS: dict[str, type[Connector]] = {
     "x": X,
     "mastodon": Mastodon,
     "email": Email,
+    "wordpress": WordPress,
+    "feed": Feed,
     "manual": Manual,
     "demo": Demo,
 }
