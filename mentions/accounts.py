@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import events, notices
-from helpdesk.models import Brand, Channel, User
+from helpdesk.models import Brand, Channel, User, public_id
 from helpdesk.net import HttpClient, NetError, checked_url
 from helpdesk.text.clean import one_line
 from helpdesk.workflow.tickets import Refused
@@ -296,6 +296,8 @@ def _connected(
         one_line(identity.handle, 255),
     )
     account.abilities, account.facts = dict(identity.abilities), dict(identity.facts)
+    if account.hook_token is None and registry.platform(account.platform).hooks:
+        account.hook_token = public_id()
     account.sealed_session = seal(session) if session else ""
     account.session_number += 1
     account.state, account.problem = Account.State.FINE, {}

@@ -19,6 +19,7 @@ from helpdesk.api.filters import BrandFilter, Number, YesNo
 from helpdesk.api.serializers import LineField, StrictSerializer
 from helpdesk.api.views import ReadResource
 from helpdesk.models import Brand
+from helpdesk.permissions import may
 from mentions import accounts, polling, sources
 from mentions.health import health
 from mentions.models import Quarantine, Source
@@ -39,6 +40,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
     stream = serializers.CharField(source="kind", read_only=True)
     settings = serializers.DictField(source="account.settings", read_only=True, help_text="Without secrets.")
     health = serializers.SerializerMethodField()
+    hook_url = serializers.SerializerMethodField(help_text="Where the platform is to push to; for managers.")
     monthly_budget = serializers.DecimalField(
         source="account.monthly_budget", max_digits=9, decimal_places=2, read_only=True, allow_null=True
     )
@@ -47,7 +49,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         model = Source
         fields = [
             "id", "brand", "platform", "channel", "name", "handle", "stream", "query", "settings", "is_active", "rhythm_seconds",
-            "health", "next_poll_at", "last_fine_at", "last_heard_at", "heard_count", "budget_per_hour", "budget_used", "monthly_budget",
+            "health", "next_poll_at", "last_fine_at", "last_heard_at", "heard_count", "budget_per_hour", "budget_used", "monthly_budget", "hook_url",
             "created_at",
         ]  # fmt: skip
         read_only_fields = fields
@@ -56,6 +58,11 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
     def get_health(self, row: Source) -> dict[str, str]:
         state = health(row, timezone.now())
         return {"code": state.code, "words": state.words, "why": state.why}
+
+    def get_hook_url(self, row: Source) -> str | None:
+        request = self.context["request"]
+        shown = row.account.hook_path and may(request.user, "source.edit", row.brand_id)
+        return request.build_absolute_uri(row.account.hook_path) if shown else None
 
 
 class PollProblem(serializers.Serializer[Any]):

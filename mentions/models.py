@@ -40,6 +40,9 @@ class Account(BrandRow):
     monthly_budget = models.DecimalField(
         _("monthly budget"), max_digits=9, decimal_places=2, null=True, blank=True, help_text=_("Dollars; empty: none.")
     )
+    hook_token = models.CharField(
+        max_length=64, unique=True, null=True, blank=True, editable=False, help_text=_("In the address it pushes to.")
+    )
     ends_at = models.DateTimeField(null=True, blank=True, help_text=_("When the log-in expires, where we know."))
 
     class Meta:
@@ -47,6 +50,11 @@ class Account(BrandRow):
 
     def __str__(self) -> str:
         return self.handle or self.platform
+
+    @property
+    def hook_path(self) -> str:
+        """Where its platform is to push to, without the host; "" where it pushes nothing."""
+        return f"/hooks/{self.platform}/{self.hook_token}/" if self.hook_token else ""
 
     @property
     def secrets(self) -> dict[str, Any]:
@@ -204,6 +212,35 @@ class Quarantine(BrandRow):
 
     def __str__(self) -> str:
         return f"{self.source} {self.fingerprint[:8]}"
+
+
+class PushQuerySet(BrandQuerySet["Push"]):
+    def due(self, now: dt.datetime) -> Self:
+        return self.filter(done_at=None, due_at__lte=now, account__state=Account.State.FINE)
+
+
+class Push(BrandRow):
+    """A body that a platform pushed to us, verified, waiting to be worked on. Its name makes a second one harmless."""
+
+    account = models.ForeignKey(Account, models.CASCADE, related_name="pushes", db_index=False)
+    name = models.CharField(max_length=128)
+    stream = models.CharField(max_length=30)
+    body = models.JSONField(null=True)
+    received_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    done_at = models.DateTimeField(null=True, blank=True)
+    problem = models.JSONField(default=dict, blank=True)
+
+    objects: ClassVar[Any] = PushQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("pushed event")
+        constraints = [models.UniqueConstraint(fields=["account", "name"], name="push_once")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(done_at=None), name="push_due"),
+            models.Index(fields=["done_at"], condition=Q(done_at__isnull=False), name="push_done"),
+        ]
 
 
 class DemoPost(models.Model):

@@ -184,6 +184,16 @@ def wake_deliveries(ids: Sequence[int]) -> None:
         log.warning("no wake-up sent, the next tick will find it: %s", error)
 
 
+def wake_pushes() -> None:
+    """Ask a worker to look at what was pushed. If the broker is away the next tick finds the rows."""
+    from mentions import tasks
+
+    try:
+        tasks.take_pushes.delay()
+    except (OperationalError, OSError) as error:
+        log.warning("no wake-up sent, the next tick will find it: %s", error)
+
+
 def plug_in() -> None:
     from mentions import api, desk, doctor, ingest, triage
 

@@ -102,7 +102,7 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
     return {"claimed": True, **lease.counts, **({"problem": problem} if problem else {})}
 
 
-def _release(lease: ingest.Lease, **values: Any) -> None:
+def release(lease: ingest.Lease, **values: Any) -> None:
     """End the lease, if it is still ours."""
     Source.objects.filter(pk=lease.source.pk, lease_token=lease.token).update(lease_until=None, **values)
 
@@ -111,7 +111,7 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
     source, now = lease.source, timezone.now()
     begun = source.last_tried_at or now
     pace = source.rhythm_seconds * money.stretch(source.account, now)
-    _release(
+    release(
         lease,
         next_poll_at=begun + dt.timedelta(seconds=max(pace, rest)),
         failures=0,
@@ -130,30 +130,28 @@ def _failed(lease: ingest.Lease, error: PlatformError, requests: int) -> None:
     source, now = lease.source, timezone.now()
     used = source.budget_used + requests
     if error.code in ("credentials", "seal"):
-        _release(lease, problem=error.problem, budget_used=used)
+        release(lease, problem=error.problem, budget_used=used)
         accounts.refused(source.account, error.problem)
         return
     if error.code == "ended":
-        _release(lease, is_active=False, problem=error.problem, budget_used=used)
+        release(lease, is_active=False, problem=error.problem, budget_used=used)
         notices.tell(source.brand_id, f"source:{source.pk}", "source.ended", link="/desk/sources/", name=source.name)
         return
     if error.code == "money":
         until = money.month_of(now)[1]
-        _release(lease, next_poll_at=until, throttled_until=until, problem=error.problem, budget_used=used)
+        release(lease, next_poll_at=until, throttled_until=until, problem=error.problem, budget_used=used)
         money.tell(source.account)
         return
     if error.code == "throttled":
         asked = error.retry_after if error.retry_after is not None else back_off(source.rhythm_seconds, 1)
         until = now + dt.timedelta(seconds=asked + random.uniform(0, 1 + min(asked / 10, 600)))  # noqa: S311
-        _release(lease, next_poll_at=until, throttled_until=until, problem=error.problem, budget_used=used)
+        release(lease, next_poll_at=until, throttled_until=until, problem=error.problem, budget_used=used)
         return
     failures = min(source.failures + 1, 1000)
     wait = max(back_off(source.rhythm_seconds, failures), error.retry_after or 0)
     until = now + dt.timedelta(seconds=wait)
     opened = until if failures >= FAILURES_TO_BREAK else None
-    _release(
-        lease, next_poll_at=until, failures=failures, breaker_until=opened, problem=error.problem, budget_used=used
-    )
+    release(lease, next_poll_at=until, failures=failures, breaker_until=opened, problem=error.problem, budget_used=used)
     if failures >= FAILURES_TO_BREAK or error.permanent:
         notices.tell(
             source.brand_id,
@@ -186,7 +184,7 @@ def retry_quarantined(row_id: int) -> bool:
     except PlatformError as error:  # the item's author could not be looked up, say
         raise Conflict(accounts.problem_words(error.problem, account.platform)) from error
     finally:
-        _release(lease)
+        release(lease)
     done = lease.counts["heard"] > 0 and not lease.counts["quarantined"]
     if done:  # the words stand in the message now, and nowhere else
         Quarantine.objects.filter(pk=row_id).update(settled_at=timezone.now(), raw={})

@@ -19,8 +19,9 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from helpdesk import files
 from helpdesk.models import Brand, Event, IdempotencyRecord
-from mentions import delivery, polling
+from mentions import delivery, polling, pushes
 from mentions.alive import still_here
 from mentions.models import Payload, Quarantine, Source
 
@@ -47,12 +48,19 @@ def wake() -> None:
         deliver_due.delay()
     for _ in due_sources(settings.WORKER_PROCESSES):
         poll_due.delay()
+    if pushes.due_accounts(1):
+        take_pushes.delay()
     still_here()
 
 
 @shared_task(queue="poll", soft_time_limit=SOFT, time_limit=HARD)
 def poll_due() -> None:
     _take_turn(due_sources, polling.poll)
+
+
+@shared_task(queue="poll", soft_time_limit=SOFT, time_limit=HARD)
+def take_pushes() -> None:
+    _take_turn(pushes.due_accounts, pushes.work_on)
 
 
 @shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
@@ -92,6 +100,8 @@ def tidy() -> None:
             cursor.execute("PRAGMA analysis_limit=1000")
             cursor.execute("PRAGMA optimize")
     Payload.objects.filter(expires_at__lt=now).delete()
+    pushes.tidy(now)
+    files.sweep(86_400, now.timestamp())
     Quarantine.objects.filter(settled_at__lt=now - dt.timedelta(days=30)).delete()
     IdempotencyRecord.objects.filter(created_at__lt=now - dt.timedelta(days=2)).delete()
     for brand in Brand.objects.all():

@@ -11,6 +11,7 @@ urlpatterns = [
     path("desk/", site.urls),
     path("api/v1/", include("helpdesk.api.urls")),
     path("help/", include("knowledge.urls")),
+    path("hooks/", include("mentions.urls")),
     path("account/login/", account.login, name="account_login"),
     path("account/logout/", account.logout, name="account_logout"),
     path("account/password/change/", account.password_change, name="account_change_password"),

@@ -236,6 +236,18 @@ class Page:
 
 
 @dataclass(frozen=True)
+class Event:
+    """Something pushed to us: its name among all that this account is pushed, when it happened, where it belongs.
+
+    `stream` is the kind of source it would have been heard by.
+    """
+
+    name: str
+    stream: str
+    at: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
 class Found:
     """What a lookup by id brought: items as they are now, and the ids that are gone."""
 
@@ -412,6 +424,22 @@ class Connector(ABC):
 
     def replies(self, item: Ref) -> Page:
         """What stands beneath an item, some levels deep. Asked for where `Post.replies` of a lookup has grown."""
+        return Page()
+
+    def challenge(self, query: Mapping[str, str]) -> dict[str, Any] | None:
+        """What to answer a platform that asks whether this hook is ours; None: that is no question of its. No request."""
+        return None
+
+    def is_signed_by(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """Whether the platform pushed exactly these bytes. Header names are lower case. Makes no request."""
+        return False
+
+    def event(self, pushed: Any) -> Event:
+        """What a pushed body is about; ValueError, KeyError or TypeError where it cannot be told. Makes no request."""
+        raise ValueError("nothing is pushed from there")
+
+    def read_push(self, pushed: Any) -> Page:
+        """The items in a pushed body. Makes no request."""
         return Page()
 
     def authors(self, ids: Sequence[str]) -> Mapping[str, Author]:

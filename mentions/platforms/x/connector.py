@@ -16,8 +16,10 @@ from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
     NOTHING,
     Draft,
+    Event,
     Identity,
     Limits,
+    Page,
     Platform,
     PlatformError,
     Sent,
@@ -27,7 +29,7 @@ from mentions.platforms.base import (
     time_of,
 )
 from mentions.platforms.text import cut
-from mentions.platforms.x import money, posts, text
+from mentions.platforms.x import money, posts, pushed, text
 from mentions.platforms.x.hearing import DIRECT, Hearing
 
 MAX_DIRECT = 10_000
@@ -122,6 +124,24 @@ class X(Hearing):
                 raise
         facts = {"spelling": self.session.get("spelling") or "tweet"}
         return Identity("x", me, handle, abilities, facts)
+
+    # --- what X pushes -----------------------------------------------------------------------------------------
+
+    @property
+    def _secret(self) -> str:
+        return str(self.secrets.get("consumer_secret") or "")
+
+    def challenge(self, query: Mapping[str, str]) -> dict[str, Any] | None:
+        return pushed.challenge(self._secret, query) if self._secret else None
+
+    def is_signed_by(self, headers: Mapping[str, str], body: bytes) -> bool:
+        return pushed.is_signed(self._secret, headers, body)
+
+    def event(self, body: Any) -> Event:
+        return pushed.event_of(body)
+
+    def read_push(self, body: Any) -> Page:
+        return pushed.page_of(body, me=self.me, handle=self.handle)
 
     # --- answering ---------------------------------------------------------------------------------------------
 
