@@ -206,14 +206,14 @@ class Walker:
         before = rule.changed(self.scene) if rule and rule.changed else None
         with Written() as written:
             answer = self._send(method, self.path(row), body, headers)
-        status = expected(row, method, caller)
+        content, status = _body(answer), expected(row, method, caller)
         allowed = may_write(row, rule, caller, status)
         checks = {
-            f"{answer.status_code} instead of {status}: {answer.content[:300]!r}": answer.status_code != status,
+            f"{answer.status_code} instead of {status}: {content[:300]!r}": answer.status_code != status,
             f"wrote {sorted(written.tables)}": bool(written.tables) and not allowed,
             "changed nothing": allowed and rule is not None and rule.changed is not None and rule.changed(self.scene) == before,
             "leads elsewhere than to the log-in": bounced(row, caller) and not leads_to_login(answer),
-            "shows another brand's words": leaks(row, caller, answer.content.decode()),
+            "shows another brand's words": leaks(row, caller, content.decode()),
         }  # fmt: skip
         return [f"{method} as {caller.who or 'anonymous'} {caller.scopes or ''}: {what}" for what, is_so in checks.items() if is_so]  # fmt: skip
 
@@ -276,3 +276,8 @@ def test_everybody_everywhere(walker: Walker, route: str) -> None:
     callers = [*SESSIONS, *TOKENS, *DEAD] if is_api else SESSIONS
     wrong = [what for method in methods for caller in callers for what in walker.go(row, method, caller)]
     assert wrong == [], "\n".join(wrong)
+
+
+def _body(answer: Any) -> bytes:
+    """What was answered, a streamed file too."""
+    return b"".join(answer.streaming_content) if answer.streaming else bytes(answer.content)

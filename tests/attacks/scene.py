@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from helpdesk import notices
+from helpdesk import files, notices
 from helpdesk.models import (
     ApiToken,
+    Attachment,
     Brand,
     Channel,
     Customer,
@@ -20,6 +21,7 @@ from helpdesk.models import (
     DeliveryPart,
     Membership,
     Message,
+    MessageBody,
     Notice,
     Ticket,
     User,
@@ -28,7 +30,7 @@ from helpdesk.permissions import Role
 from helpdesk.workflow import replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from mentions import ingest
-from mentions.models import Mention, Quarantine, Source
+from mentions.models import Account, Mention, Quarantine, Source
 from tests.world import World
 
 NORTH, SOUTH = "Zephyrine", "Quillfeather"  # stand in the rows of northwind and of its rival, nowhere else
@@ -44,7 +46,10 @@ def make_quick(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class Half:
-    """One brand's rows. `settled` is resolved, `unknown` waits for a decision, `queued` can be taken back."""
+    """One brand's rows. `settled` is resolved, `unknown` waits for a decision, `queued` can be taken back.
+
+    `held` is a comment that waits for approval; it came as the `letter` with its `file`.
+    """
 
     word: str
     brand: Brand
@@ -60,6 +65,9 @@ class Half:
     quarantine: Quarantine
     member: Membership
     token: ApiToken
+    held: Ticket
+    letter: Message
+    file: Attachment
 
 
 @dataclass
@@ -102,6 +110,22 @@ def source_of(world: World, brand: Brand, name: str, **values: Any) -> Source:
     )
 
 
+def held_comment(world: World, brand: Brand, word: str) -> Message:
+    """A comment on the brand's blog that waits for approval, with all that a message may bring."""
+    message = heard(world, word, brand, who=f"{word}-held".lower())
+    blog = Channel.objects.create(brand=brand, platform="wordpress", name=f"{word} blog")
+    account = Account.objects.create(
+        brand=brand, channel=blog, platform="wordpress", namespace="blog", external_id="user:1", facts={"rest": "path"}
+    )
+    reference = {"id": message.pk, "post": 1, "held": True}
+    Mention.objects.filter(message=message).update(account=account, namespace="blog", reference=reference)
+    Ticket.objects.filter(pk=message.ticket_id).update(channel=blog, platform="wordpress")
+    MessageBody.objects.create(brand=brand, message=message, html=f"<p>{word}</p>", quoted=f"{word} said before")
+    stored = files.store(f"{word}.txt", "text/plain", word.encode())
+    Attachment.objects.create(brand=brand, message=message, **asdict(stored))
+    return Message.objects.get(pk=message.pk)
+
+
 def stuck(delivery: Delivery, state: str) -> Delivery:
     """The delivery as it is when the platform's answer was lost (unknown) or a refusal (failed)."""
     DeliveryPart.objects.filter(delivery=delivery).update(state=state)
@@ -119,6 +143,7 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
     Ticket.objects.filter(brand=brand).update(subject=f"{word} and a late train")
     source = source_of(world, brand, f"{word} stream")
     notices.tell(brand, f"source:{source.pk}", "source.broken", least=Role.AUDITOR, name=word)
+    letter = held_comment(world, brand, word)
     phone = Channel.objects.filter(brand=brand, platform=MANUAL, name="Phone").get()
     return Half(
         word=word,
@@ -135,6 +160,9 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
         quarantine=_quarantined(source, word),
         member=Membership.objects.get(brand=brand, user=worker),
         token=ApiToken.issue(worker, scopes=["read"], brand=brand, name=f"{word} robot")[0],
+        held=Ticket.objects.get(pk=letter.ticket_id),
+        letter=letter,
+        file=Attachment.objects.get(message=letter),
     )
 
 
