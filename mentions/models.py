@@ -214,6 +214,20 @@ class Quarantine(BrandRow):
         return f"{self.source} {self.fingerprint[:8]}"
 
 
+class ArchiveRun(BrandRow):
+    """One file brought into one channel: how far it is. `position` counts rows in the order of conversations."""
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="runs", db_index=False)
+    fingerprint = models.CharField(max_length=64)
+    position = models.PositiveBigIntegerField(default=0)
+    counts = models.JSONField(default=dict, blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "fingerprint"], name="archive_run_once")]
+
+
 class PushQuerySet(BrandQuerySet["Push"]):
     def due(self, now: dt.datetime) -> Self:
         return self.filter(done_at=None, due_at__lte=now, account__state=Account.State.FINE)

@@ -146,7 +146,7 @@ def _contact(account: Account, post: Post, author: Author, known_reach: int, now
         ours=post.ours,
         html=storable(post.html[:LONGEST_HTML]),
         quoted=cleaned(post.quoted).text,
-        over=CloseReason.AUTOMATIC if post.automatic else "",
+        over=CloseReason.AUTOMATIC if post.automatic else CloseReason.DONE if post.settled else "",
         is_automatic=post.automatic,
         url=post.url if post.url.startswith("https://") and len(post.url) <= 1024 else "",
         subject=one_line(post.subject, 200),

@@ -37,6 +37,9 @@ def take_in(
     desk.load(contacts)
     in_order = sorted(range(len(contacts)), key=lambda index: (contacts[index].said_at, index))
     found: dict[int, Message | None] = {index: desk.take(contacts[index]) for index in in_order}
+    for index in in_order:  # history: what we said before the customer's first words that we have
+        if found[index] is None and contacts[index].over:
+            found[index] = desk.take(contacts[index])
     desk.write()
     return [found[index] for index in range(len(contacts))]
 

@@ -160,7 +160,7 @@ class Desk(Rows):
             thread=thread,
             kind=MessageKind.REPLY if contact.ours else MessageKind.INBOUND,
             visibility=contact.visibility,
-            profile=self._profile(contact),
+            profile=None if contact.ours else self._profile(contact),
             author=contact.author,
             parent=self.by_key.get(contact.parent_key),
             text=contact.text.text,

@@ -51,7 +51,7 @@ class Rows:
         self.answers: list[tuple[Ticket, dt.datetime]] = []
 
     def load(self, contacts: Sequence[Contact]) -> None:
-        self._load_people([contact.person for contact in contacts])
+        self._load_people([contact.person for contact in contacts if not contact.ours])  # we are no customers
         self._load_threads(contacts)
         self._load_tickets()
 

@@ -201,6 +201,7 @@ class Post:
     html: str = ""  # as sent; never shown raw
     quoted: str = ""  # what it only repeats of earlier talk
     files: tuple[File, ...] = ()
+    settled: bool = False  # old talk, which asks for no answer
     automatic: bool = False  # written by a machine: an auto-answer, a newsletter
     reference: Mapping[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] = field(default_factory=dict)

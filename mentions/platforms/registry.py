@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from mentions.platforms.archive.connector import Archive
 from mentions.platforms.base import Connector, Platform
 from mentions.platforms.bluesky.connector import Bluesky
 from mentions.platforms.demo.connector import Demo
@@ -22,6 +23,7 @@ CONNECTORS: dict[str, type[Connector]] = {
     "wordpress": WordPress,
     "feed": Feed,
     "manual": Manual,
+    "archive": Archive,
     "demo": Demo,
 }
 
