@@ -205,7 +205,7 @@ def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
         )
     stream = _stream(platform, wanted)
     settings, secrets = split_settings(platform, wanted.settings)
-    identity, session = probe(platform, settings, secrets)
+    identity, session = _known_log_in(brand, platform, settings, secrets) or probe(platform, settings, secrets)
     missing = identity.abilities.get("private", "") if stream.key == "direct" else ""
     if missing:
         raise Refused("stream", "not_offered", missing)
@@ -236,6 +236,21 @@ def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
             )
         events.record([events.happened("source.added", brand, actor=user, source=source.pk)])
     return source
+
+
+def _known_log_in(
+    brand: Brand, platform: Platform, settings: Mapping[str, str], secrets: Mapping[str, str]
+) -> tuple[Identity, dict[str, Any]] | None:
+    """The brand's account with this very log-in, as it stands: its tokens may have been renewed since they were entered."""
+    if not secrets:
+        return None
+    for account in Account.objects.filter(brand=brand, platform=platform.key, state=Account.State.FINE):
+        try:
+            if account.settings == dict(settings) and account.secrets == dict(secrets):
+                return identity_of(account), account.session
+        except Unreadable:
+            continue
+    return None
 
 
 def _stream(platform: Platform, wanted: Wanted) -> Any:
@@ -364,8 +379,8 @@ def refused(used: Account, problem: Mapping[str, Any]) -> None:
         if account.state == Account.State.RECONNECT or account.session_number != used.session_number:
             return
         account.state, account.problem = Account.State.RECONNECT, dict(problem)
-        account.sealed_session, account.session_number = "", account.session_number + 1
-        account.save(update_fields=["state", "problem", "sealed_session", "session_number"])
+        account.session_number += 1  # what it logged in with stays: a refusal may have been a mistake
+        account.save(update_fields=["state", "problem", "session_number"])
         link = "/desk/sources/"
         notices.tell(account.brand_id, _notice_key(account), "account.reconnect", link=link, name=account.channel.name)
         events.record(

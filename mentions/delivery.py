@@ -32,6 +32,7 @@ from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, Sent
 log = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 10
+WRITTEN = "items written"
 HOUR = dt.timedelta(hours=1)
 LONGEST_TRY = dt.timedelta(hours=24)
 WAITS = ("credentials", "seal", "throttled")  # errors that say nothing of the part: its turn comes again
@@ -100,9 +101,9 @@ def claim(delivery_id: int) -> Claim | None:
         orphan = part.state == PartState.SENDING and part.lease_until is not None and part.lease_until < now
         if not orphan and not (part.state == PartState.QUEUED and part.send_after <= now):
             return None
+        part.delivery = delivery
         if not orphan and not _within_budget(account, part, now):
             return None
-        part.delivery = delivery
         values: dict[str, Any] = {
             "lease_until": now + dt.timedelta(seconds=settings.LEASE_SECONDS),
             "lease_token": part.lease_token + 1,
@@ -120,11 +121,9 @@ def claim(delivery_id: int) -> Claim | None:
 
 def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bool:
     """Count this write against the account's hour and month; where one is used up, the part waits for the next."""
-    if not _is_paid_for(account, part, now):
-        return False
     most = registry.platform(account.platform).writes_per_hour
     if most is None:
-        return True
+        return _is_paid_for(account, part, now)
     if account.write_window_at is None or now - account.write_window_at >= HOUR:
         Account.objects.filter(pk=account.pk).update(write_window_at=now, write_used=0)
         account.write_used, account.write_window_at = 0, now
@@ -133,14 +132,21 @@ def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bo
         part.send_after, part.problem = account.write_window_at + HOUR, {"code": "budget"}
         part.save(update_fields=["send_after", "problem"])
         return False
+    if not _is_paid_for(account, part, now):
+        return False
     Account.objects.filter(pk=account.pk).update(write_used=F("write_used") + cost)
     return True
 
 
 def _is_paid_for(account: Account, part: DeliveryPart, now: dt.datetime) -> bool:
-    if account.monthly_budget is None:
-        return True
-    if money.can_pay(account, accounts.closed_connector(account).write_price(part.payload or {})):
+    connector = accounts.closed_connector(account)
+    price = connector.write_price(part.payload or {})
+    later = part.delivery.parts.filter(position__gt=part.position).values_list("payload", flat=True)
+    whole = price + sum(connector.write_price(payload or {}) for payload in later)  # not half a thread
+    if account.monthly_budget is not None:
+        Account.objects.select_for_update(no_key=True).get(pk=account.pk)  # one at a time looks into the purse
+    if money.can_pay(account, whole):
+        money.record(account, 0, {WRITTEN: (1, price)} if price else {})
         return True
     part.send_after, part.problem = money.month_of(now)[1], {"code": "money"}
     part.save(update_fields=["send_after", "problem"])
@@ -185,8 +191,10 @@ def _chained(claimed: Claim, connector: Connector) -> dict[str, Any]:
     sent: Sent | None = Sent(previous.external_id, external=previous.external)
     if not previous.external:  # a person said that it is there: what the platform says of it
         sent = connector.find(previous.payload or {})
-    if sent is None:
-        raise PlatformError("gone", permanent=True)
+    if sent is None and connector.resendable(previous.payload or {}):
+        raise PlatformError("gone", permanent=True)  # where we would find it, it is not there
+    if sent is None:  # this part answers what the first one answered
+        return payload
     tied = connector.following(payload, sent)
     DeliveryPart.objects.filter(pk=part.pk, lease_token=claimed.token).update(payload=tied)
     part.payload = tied
@@ -237,6 +245,8 @@ def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError)
         attempts=claimed.part.attempts,
         age=timezone.now() - claimed.part.created_at,
     )
+    if state in (PartState.QUEUED, PartState.FAILED) and not claimed.orphan:
+        _pay_back(claimed)
     later = _later(claimed, error)
     if error.code == "throttled":  # one answer for all that this account has to send
         Account.objects.filter(pk=claimed.account.pk).update(throttled_until=later)
@@ -259,6 +269,13 @@ def _released(part: DeliveryPart) -> None:
         mention.save(update_fields=["reference"])
 
 
+def _pay_back(claimed: Claim) -> None:
+    """What was set aside for a write that did not happen."""
+    price = accounts.closed_connector(claimed.account).write_price(claimed.part.payload or {})
+    if price:
+        money.take_back(claimed.account, WRITTEN, price)
+
+
 def _looked_for(claimed: Claim, connector: Connector) -> Sent | None:
     try:
         return connector.find(claimed.part.payload or {}, _known(claimed))
@@ -274,7 +291,8 @@ def _looked_for(claimed: Claim, connector: Connector) -> Sent | None:
 def _later(claimed: Claim, error: PlatformError) -> dt.datetime:
     """When to try again: as asked, else full jitter over a doubling window."""
     window = min(300.0, 2.0 ** min(claimed.part.attempts, 9))
-    wait = error.retry_after if error.retry_after is not None else random.uniform(0.5, window)  # noqa: S311
+    least = 15.0 if error.code == "throttled" else 0.5
+    wait = error.retry_after if error.retry_after is not None else random.uniform(least, max(window, 2 * least))  # noqa: S311
     return timezone.now() + dt.timedelta(seconds=min(wait, LONGEST_WAIT))
 
 

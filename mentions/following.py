@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 SOON = dt.timedelta(seconds=1)
 LONGEST = dt.timedelta(days=30)
+LONGEST_GAP = dt.timedelta(hours=23)  # between two looks: deletions are to be followed within a day
 HOUR = dt.timedelta(hours=1)
 YOUNG = dt.timedelta(minutes=10)
 MOST_READ, LONGEST_READ = 10, 15.0  # items read beneath in one pass, and seconds
@@ -163,4 +164,4 @@ def _next_check(mention: Mention, source: Source, now: dt.datetime, least: int) 
     age = now - mention.created_at
     if age > LONGEST:
         return None
-    return now + max(dt.timedelta(seconds=max(source.rhythm_seconds * 0.9, least)), age / 20)
+    return now + max(dt.timedelta(seconds=max(source.rhythm_seconds * 0.9, least)), min(age / 20, LONGEST_GAP))

@@ -30,6 +30,7 @@ from helpdesk.workflow import forget
 from mentions import bouncing, placing
 from mentions.alive import still_here
 from mentions.models import Account, Heard, Mention, Payload, Quarantine, Source
+from mentions.platforms import registry
 from mentions.platforms.base import Connector, Page, Post
 from mentions.reading import Ready, known, prepare
 
@@ -150,7 +151,7 @@ def _add(account: Account, new: Sequence[Ready], now: dt.datetime) -> list[Menti
             strict=True,
         )
     )
-    watch = now + dt.timedelta(seconds=1)
+    watch = now + dt.timedelta(seconds=max(1, registry.platform(account.platform).recheck_seconds))
     mentions = [
         Mention(
             brand_id=account.brand_id,
@@ -188,7 +189,7 @@ def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | N
         rows = parts.filter(**{f"{column}__in": [post.external_id for post in ours]})
         by_name |= {getattr(part, column): part for part in rows}
     directs = [post for post in ours if post.kind == "direct" and post.external_id not in by_name]
-    by_name |= _by_words(account, directs)
+    by_name |= _by_words(account, directs) | _by_parent(account, [p for p in ours if p.kind == "post"], by_name)
     return {name: _its_message(part) for name, part in by_name.items()}
 
 
@@ -218,6 +219,29 @@ def _by_words(account: Account, posts: Sequence[Post]) -> dict[str, DeliveryPart
     return found
 
 
+def _by_parent(account: Account, posts: Sequence[Post], known: Mapping[str, DeliveryPart]) -> dict[str, DeliveryPart]:
+    """Public parts nobody knows the fate of, seen where they were to go, with their words (and perhaps names before them)."""
+    unknown = [post for post in posts if post.parent_id and post.external_id not in known]
+    if not unknown:
+        return {}
+    rows = DeliveryPart.objects.filter(
+        brand_id=account.brand_id,
+        delivery__channel=account.channel_id,
+        state__in=[PartState.SENDING, PartState.UNKNOWN],
+        payload__reply_to__in=[post.parent_id for post in unknown],
+    )
+    found: dict[str, DeliveryPart] = {}
+    for part in rows.select_related("delivery__message").order_by("id"):
+        payload = part.payload or {}
+        said = " ".join(str(payload.get("text", "")).split())
+        for post in unknown:
+            is_there = payload.get("reply_to") == post.parent_id and " ".join(post.text.split()).endswith(said)
+            if said and is_there and post.external_id not in found:
+                found[post.external_id] = part
+                break
+    return found
+
+
 def _its_message(part: DeliveryPart) -> Message | None:
     """The message a part belongs to, where no mention has it yet; None for later parts and likes."""
     message = part.delivery.message
@@ -244,16 +268,26 @@ def follow_edit(mention: Mention, item: Ready, lease: Lease, now: dt.datetime) -
     """A known item seen again: what a reply must quote is kept up to date; where its version moved, so are its words."""
     if mention.deleted_at:
         return
-    moved = bool(item.post.version) and item.post.version != mention.version
-    reference = {**mention.reference, **storable(dict(item.post.reference))}
+    moved = _is_newer(item.post.version, mention.version)
+    stale = item.post.version.isdigit() and mention.version.isdigit() and int(item.post.version) < int(mention.version)
+    reference = mention.reference if stale else {**mention.reference, **storable(dict(item.post.reference))}
     if moved or reference != mention.reference or mention.seen_at is None:
-        mention.version, mention.reference, mention.seen_at = item.post.version, reference, now
-        mention.save(update_fields=["version", "reference", "seen_at"])
+        mention.version = item.post.version if moved else mention.version
+        mention.reference, mention.seen_at = reference, now
+        mention.local_id = (item.post.local_id if moved else "") or mention.local_id
+        mention.save(update_fields=["version", "reference", "seen_at", "local_id"])
     if not moved or mention.message_id is None or item.post.ours:
         return
     if intake.edit(mention.message_id, item.contact.text, item.contact.triage, now):
         Payload.objects.filter(mention=mention).update(raw=_capped(item.post.raw))
         lease.add(edited=1)
+
+
+def _is_newer(version: str, than: str) -> bool:
+    """Whether this is another version; of versions that are numbers, a later one: some servers show old ones still."""
+    if version.isdigit() and than.isdigit():
+        return int(version) > int(than)
+    return bool(version) and version != than
 
 
 def bury(account: Account, ids: Sequence[str], lease: Lease, now: dt.datetime) -> None:
@@ -282,7 +316,7 @@ def forget_payloads(message_ids: Sequence[int]) -> None:
 
 def quarantine(source: Source, raw: Any, problem: dict[str, Any], now: dt.datetime, external_id: str = "") -> None:
     """Keep an item we could not take in; the same item again only counts up."""
-    value = storable(raw)
+    value = storable(raw) if raw is not None else {"value": None}
     body = json.dumps(value, sort_keys=True, default=str)
     if len(body) > PAYLOAD_BYTES:
         value = {"cut": True, "bytes": len(body), "head": body[:4000]}

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from helpdesk import notices
 from mentions.models import Account, Usage
+from mentions.platforms.base import Connector
 
 MICROS = 1_000_000
 FOR_READING = 0.9  # of the budget: the rest is for answers
@@ -46,6 +47,33 @@ def record(account: Account, requests: int, spent: Mapping[str, tuple[int, int]]
                 row = Usage(brand_id=account.brand_id, account=account, day=today, what=what)
                 Usage.objects.bulk_create([row], ignore_conflicts=True)
             mine.update(**added)
+
+
+class Books:
+    """What one look costs, written down page by page, so that what is left is known while it goes on."""
+
+    def __init__(self, account: Account, connector: Connector) -> None:
+        self.account, self.connector = account, connector
+        self._requests, self._spent = 0, dict[str, tuple[int, int]]()
+        connector.allowance = left_for_reading(account)
+
+    def bring_up_to_date(self) -> None:
+        connector = self.connector
+        before = self._spent
+        fresh = {
+            what: (count - before.get(what, (0, 0))[0], micros - before.get(what, (0, 0))[1])
+            for what, (count, micros) in connector.spent.items()
+        }
+        record(self.account, connector.requests - self._requests, fresh)
+        self._requests, self._spent = connector.requests, dict(connector.spent)
+        left = left_for_reading(self.account)
+        connector.allowance = None if left is None else left + connector.cost
+
+
+def take_back(account: Account, what: str, micros: int) -> None:
+    """One of `what` did not happen after all."""
+    mine = Usage.objects.filter(account=account, day=timezone.now().date(), what=what, count__gt=0, micros__gte=micros)
+    mine.update(count=F("count") - 1, micros=F("micros") - micros)
 
 
 def spent_this_month(account: Account) -> int:

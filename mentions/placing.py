@@ -45,7 +45,7 @@ def placed(account: Account, items: Sequence[Ready], known: dict[str, Message]) 
         contact = item.contact
         if parent:
             contact = replace(contact, parent_key=parent)
-        if place is not None and place[0] == contact.thread_kind:
+        if place is not None and place[0] == contact.thread_kind and item.post.continues:
             contact = replace(contact, thread_key=place[1])
         threads[item.post.external_id] = (contact.thread_kind, contact.thread_key)
         found[index] = replace(item, contact=contact)

@@ -40,7 +40,7 @@ def claim(source_id: int, *, forced: bool = False) -> ingest.Lease | None:
         rows = Source.objects.filter(pk=source_id).select_for_update(skip_locked=True, of=("self",))
         due = rows.filter(lease_until=None) | rows.filter(lease_until__lt=now) if forced else rows.due(now)
         source = due.select_related("account__channel", "account__brand", "brand").first()
-        if source is None:
+        if source is None or _another_reads(source, now):
             return None
         if not source.budget_window_at or now - source.budget_window_at >= HOUR:
             source.budget_window_at, source.budget_used = now, 0
@@ -54,6 +54,14 @@ def claim(source_id: int, *, forced: bool = False) -> ingest.Lease | None:
         source.last_tried_at = now
         source.save(update_fields=["lease_until", "lease_token", "last_tried_at", "budget_window_at", "budget_used"])
     return ingest.Lease(source, source.lease_token)
+
+
+def _another_reads(source: Source, now: dt.datetime) -> bool:
+    """Whether another source of this account reads now and both would spend the same money."""
+    if source.account.monthly_budget is None:
+        return False
+    Account.objects.select_for_update(no_key=True).get(pk=source.account_id)
+    return Source.objects.filter(account=source.account_id, lease_until__gt=now).exclude(pk=source.pk).exists()
 
 
 def poll_now(source_id: int) -> dict[str, Any]:
@@ -79,14 +87,15 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
     try:
         with HttpClient() as http:
             connector = accounts.open_connector(lease.source.account, http)
-            connector.allowance = money.left_for_reading(lease.source.account)
+            books = money.Books(lease.source.account, connector)
             try:
                 for page in connector.fetch(lease.source.kind, lease.source.query, lease.source.cursor):
                     ingest.store(lease, page, connector)
+                    books.bring_up_to_date()
                 following.check_again(lease, connector)
             finally:
                 requests = connector.requests
-                money.record(lease.source.account, requests, connector.spent)
+                books.bring_up_to_date()
         _fine(lease, requests, connector.rest)
     except ingest.LeaseLost:
         log.warning("source %s was taken over by another worker", source_id)

@@ -194,6 +194,7 @@ class Post:
     subject: str = ""
     ours: bool = False
     private: bool | None = None  # None: as its kind says (direct and mail are)
+    continues: bool = True  # what it answers; a quote begins a conversation of its own
     replies: int | None = None  # directly beneath it, where the platform counts them
     others: tuple[str, ...] = ()  # more that it may answer, in order, where `parent_id` is not known here
     ticket: int = 0  # the ticket that the item proves to belong to (a signed address)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from helpdesk.models import DeliveryPart, Notice, Ticket
 from mentions import delivery, money, polling
 from mentions.models import Account, Source, Usage
+from tests.fakes import faults as fault
 from tests.fakes.x import FakeX
 from tests.world import World, connect
 
@@ -106,7 +107,7 @@ def test_an_answer_waits_for_the_next_month_where_nothing_is_left(world: World, 
     world.api(world.manager).patch(f"/api/v1/sources/{source.pk}/", {"monthly_budget": "1.00"}, format="json")
     delivery.deliver(sent.json()["id"])
     assert DeliveryPart.objects.get().state == "sent"
-    assert Usage.objects.get(what="posts written").micros == 10_000
+    assert Usage.objects.get(what="items written").micros == 10_000
 
 
 def test_a_free_platform_has_no_budget(world: World) -> None:
@@ -118,3 +119,46 @@ def test_a_free_platform_has_no_budget(world: World) -> None:
         refused = world.api(world.manager).patch(f"/api/v1/sources/{source.pk}/", {"monthly_budget": 5}, format="json")
     assert refused.status_code == 400
     assert refused.json()["errors"][0]["field"] == "monthly_budget"
+
+
+def test_what_was_not_sent_is_not_paid_for(world: World, x: FakeX, source: Source) -> None:
+    say(x, 1)
+    look(source)
+    x.fault("POST /2/tweets", fault.Status(429, {"title": "Too Many Requests"}))
+    path = f"/api/v1/tickets/{Ticket.objects.get().pk}/replies/"
+    sent = world.api(world.agent).post(path, {"text": "We see it.", "visibility": "public"}, format="json")
+    delivery.deliver(sent.json()["id"])
+    assert DeliveryPart.objects.get().state == "queued"
+    assert Usage.objects.get(what="items written").micros == 0
+
+
+def test_half_a_thread_is_not_sent(world: World, x: FakeX, source: Source) -> None:
+    say(x, 1)
+    look(source)
+    set_budget("0.025")
+    path = f"/api/v1/tickets/{Ticket.objects.get().pk}/replies/"
+    text = " ".join(f"Sentence number {number} of a long answer." for number in range(15))
+    sent = world.api(world.agent).post(path, {"text": text, "visibility": "public"}, format="json")
+    delivery.deliver(sent.json()["id"])
+    assert set(DeliveryPart.objects.values_list("state", flat=True)) == {"queued"}
+
+
+def test_a_backlog_is_read_once_whatever_the_money(x: FakeX, source: Source) -> None:
+    set_budget("0.60")
+    say(x, 150)
+    first = look(source)
+    assert (first["new"], first["problem"]["code"]) == (108, "money")
+    set_budget("5.00")
+    Source.objects.update(throttled_until=None)
+    assert look(source)["new"] == 42
+    assert Source.objects.get().heard_count == 150
+    assert money.spent_this_month(Account.objects.get()) == 150 * 5000
+
+
+def test_two_sources_of_an_account_do_not_spend_the_same_money(world: World, x: FakeX, source: Source) -> None:
+    other = connect(
+        world, "x", {**Account.objects.get().settings, **Account.objects.get().secrets}, stream="search", query="delay"
+    )
+    set_budget("1.00")
+    assert polling.claim(source.pk, forced=True) is not None
+    assert polling.claim(other.pk, forced=True) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -180,6 +181,76 @@ class TestAnswering:
         stage.x.fault("POST /2/dm_conversations/:id/messages", fault.ResetAfter())
         assert answer(world, "Once.", "private").state == "sent"
         assert len(stage.x.dms_from(stage.us)) == 1
+
+    def test_a_reply_whose_target_is_gone_is_no_post_of_its_own(self, world: World, stage: XStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        body = {
+            "errors": [{"message": "in_reply_to_tweet_id 101 is deleted or not visible"}],
+            "title": "Invalid Request",
+        }
+        stage.x.fault(POST, fault.Status(400, body))
+        sent = answer(world, "Sorry.")
+        assert (sent.state, sent.parts.get().problem["code"]) == ("failed", "gone")
+        assert stage.x.posts_by(stage.us) == []
+
+    def test_a_follow_up_without_our_name_can_be_answered(self, world: World, stage: XStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        answer(world, "Which train?")
+        ours = stage.x.posts_by(stage.us)[0].id
+        post = stage.x.post(stage.ana, "the 8:15", reply_to=ours)
+        heard(stage)
+        assert Mention.objects.get(external_id=post).reference["summoned"] is not False
+
+    def test_an_answer_of_unknown_fate_that_is_heard_is_the_one_we_know(self, world: World, stage: XStage) -> None:
+        name = stage.say("hello")
+        heard(stage)
+        stage.x.always("GET /2/users/:id/tweets", fault.Status(503))
+        stage.lose_answer()
+        assert answer(world, "On its way.").state == "unknown"
+        stage.x.clear()
+        source = listen(world, stage, "search", f"conversation_id:{name}")
+        heard(stage, source)
+        assert Message.objects.filter(kind="reply").count() == 1
+
+
+@pytest.mark.django_db
+class TestOddServers:
+    @pytest.mark.parametrize("body", [{}, {"data": None}, {"data": [None]}, {"meta": {"result_count": 0}}])
+    def test_an_empty_answer_is_no_failure(self, stage: XStage, body: dict[str, Any]) -> None:
+        stage.x.fault(LIST, fault.Status(200, json.dumps(body).encode(), {"Content-Type": "application/json"}))
+        assert "problem" not in heard(stage)
+        stage.say("hello")
+        assert heard(stage)["new"] == 1
+
+    def test_retry_after_is_obeyed_where_no_window_is_named(self, stage: XStage) -> None:
+        stage.x.fault(LIST, fault.Status(429, {"title": "Too Many Requests"}, {"Retry-After": "600"}))
+        heard(stage)
+        row = Source.objects.get()
+        assert row.last_tried_at
+        assert (row.next_poll_at - row.last_tried_at).total_seconds() >= 600
+
+    def test_a_second_stream_takes_the_log_in_as_it_stands(self, world: World, x: FakeX) -> None:
+        us, client = x.add_account("northwind"), x.client()
+        access, refresh = x.grant(us, "tweet.read tweet.write users.read dm.read offline.access")
+        settings = {"base_url": x.url, "access_token": access, "refresh_token": refresh, "client_id": client.client_id}
+        settings["client_secret"] = client.client_secret
+        source = connect(world, "x", settings)
+        x.expire(access)
+        assert "problem" not in polling.poll(source.pk, forced=True)
+        connect(world, "x", settings, stream="direct")
+        assert "problem" not in polling.poll(source.pk, forced=True)
+
+    def test_a_firewall_at_the_token_endpoint_is_no_refusal(self, world: World, x: FakeX) -> None:
+        us, client = x.add_account("northwind"), x.client()
+        access, refresh = x.grant(us, "tweet.read users.read dm.read offline.access")
+        settings = {"base_url": x.url, "access_token": access, "refresh_token": refresh, "client_id": client.client_id}
+        source = connect(world, "x", {**settings, "client_secret": client.client_secret})
+        x.expire(access)
+        x.fault("POST /2/oauth2/token", fault.Status(403, b"<html>blocked</html>"))
+        assert polling.poll(source.pk, forced=True)["problem"]["code"] == "unavailable"
+        assert "problem" not in polling.poll(source.pk, forced=True)
 
 
 @pytest.mark.django_db

@@ -170,6 +170,7 @@ class Bluesky(Session):
             root_author_id=views.did_of(root["uri"]),
             url=f"https://bsky.app/profile/{did}/post/{rkey}",
             ours=did == self.did,
+            continues=bool(reply),
             replies=count_of(view.get("replyCount")),
             reference={**own, "root": root, **views.gate(view)},
             raw=view,

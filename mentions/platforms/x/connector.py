@@ -34,6 +34,7 @@ from mentions.platforms.x.hearing import DIRECT, Hearing
 
 MAX_DIRECT = 10_000
 MOST_PARTS = 4
+UNKNOWN_NAME = ("not one of", "unknown", "unrecognized", "additional propert", "not defined", "unexpected")
 DIRECT_PATH = "/2/dm_conversations"
 
 
@@ -75,7 +76,7 @@ class X(Hearing):
         streams=(
             Stream("mentions", "Mentions and replies", rhythm_seconds=60),
             Stream("search", "Posts with a search term", takes_query=True, rhythm_seconds=300),
-            Stream("quotes", "Quotes of our posts", rhythm_seconds=900),
+            Stream("quotes", "Quotes of our posts", rhythm_seconds=3600),
             Stream("direct", "Direct messages", rhythm_seconds=120),
         ),
         public_reply=True,
@@ -102,28 +103,37 @@ class X(Hearing):
     )
 
     def connect(self) -> Identity:
-        user = self.call("GET", "/2/users/me", params={"user.fields": "username,name,verified_type,public_metrics"})
+        user = self._me()
         try:
             data = user["data"]
             me, handle = text_of(data["id"], "id"), text_of(data["username"], "username")
         except (KeyError, TypeError, ValueError) as error:
             raise PlatformError("undecodable", "an account without id and name") from error
         self.identity = Identity("x", me, handle, facts={"spelling": "tweet"})
-        self.spelt(f"/2/users/{me}/mentions", {"max_results": 5})  # which also finds the spelling
+        try:
+            self.spelt(f"/2/users/{me}/mentions", {"max_results": 5})  # which also finds the spelling
+        except PlatformError as error:
+            if error.code in ("credentials", "forbidden", "credit"):
+                raise  # anything else passes, and listening says so if it does not
         abilities = {}
         if self.settings.get("tier") != "enterprise":
             abilities["like"] = _("X lets enterprise apps like, and no others.")
         try:
             self.call("GET", "/2/dm_events", params={**DIRECT, "max_results": 1})
         except PlatformError as error:
-            if error.code in ("forbidden", "missing", "refused"):
+            if error.code in ("forbidden", "missing", "credentials"):
                 abilities["private"] = _(
                     "This token may not read direct messages (%(detail)s). Authorise with dm.read and dm.write, and reconnect."
                 ) % {"detail": error.detail}
-            elif error.code not in ("throttled", "unavailable", "unreachable"):
+        return Identity("x", me, handle, abilities, {"spelling": self.spelling.key})
+
+    def _me(self) -> dict[str, Any]:
+        try:
+            return self.call("GET", "/2/users/me", params={"user.fields": "username,name,verified_type,public_metrics"})
+        except PlatformError as error:
+            if error.code != "refused":
                 raise
-        facts = {"spelling": self.session.get("spelling") or "tweet"}
-        return Identity("x", me, handle, abilities, facts)
+            return self.call("GET", "/2/users/me")
 
     # --- what X pushes -----------------------------------------------------------------------------------------
 
@@ -188,9 +198,8 @@ class X(Hearing):
         ]
 
     def following(self, payload: Mapping[str, Any], previous: Sent) -> dict[str, Any]:
-        if not previous.external_id.isdigit():
-            raise PlatformError("gone", permanent=True)
-        return {**payload, "reply_to": previous.external_id}
+        is_known = previous.external_id.isdigit()  # else a person said that it is there: we answer the same post again
+        return {**payload, "reply_to": previous.external_id} if is_known else dict(payload)
 
     def resendable(self, payload: Mapping[str, Any]) -> bool:
         return payload.get("action") == "like"
@@ -200,9 +209,9 @@ class X(Hearing):
             return money.DIRECT
         if payload.get("action") != "public":
             return 0
-        if payload.get("summoned"):
-            return money.SUMMONED_REPLY
-        return money.POST_WITH_LINK if text.has_link(str(payload.get("text", ""))) else money.POST
+        if text.has_link(str(payload.get("text", ""))):
+            return money.POST_WITH_LINK
+        return money.SUMMONED_REPLY if payload.get("summoned") else money.POST
 
     def send(self, payload: Mapping[str, Any]) -> Sent:
         if payload["action"] == "like":
@@ -213,14 +222,17 @@ class X(Hearing):
         try:
             answer = self._posted(payload, "in_reply_to_tweet_id")
         except PlatformError as error:
-            if error.code != "refused" or "in_reply_to_tweet_id" not in error.detail:
+            detail = error.detail.lower()
+            if error.code != "refused" or "in_reply_to" not in detail:
                 raise
+            if not any(word in detail for word in UNKNOWN_NAME):
+                raise PlatformError("gone", error.detail, permanent=True) from error
             answer = self._posted(payload, "in_reply_to_post_id")  # refused for its name: nothing was posted
-        self.charge("posts written", 1, self.write_price(payload))
         data = answer.get("data")
-        if not isinstance(data, dict) or not isinstance(data.get("id"), str):
+        name = data.get("id") if isinstance(data, dict) else None
+        if not isinstance(name, str | int) or not str(name):
             raise PlatformError("undecodable", "a post without id", maybe_done=True)
-        return self._sent(data["id"])
+        return self._sent(str(name))
 
     def _posted(self, payload: Mapping[str, Any], name: str) -> dict[str, Any]:
         return self.call("POST", "/2/tweets", body={"text": payload["text"], "reply": {name: payload["reply_to"]}})
@@ -231,11 +243,11 @@ class X(Hearing):
     def _send_direct(self, payload: Mapping[str, Any]) -> Sent:
         where = payload["convo"] or f"with/{payload['to']}"
         answer = self.call("POST", f"{DIRECT_PATH}/{where}/messages", body={"text": payload["text"]})
-        self.charge("messages written", 1, money.DIRECT)
         data = answer.get("data")
-        if not isinstance(data, dict) or not isinstance(data.get("dm_event_id"), str):
+        name = data.get("dm_event_id") if isinstance(data, dict) else None
+        if not isinstance(name, str | int) or not str(name):
             raise PlatformError("undecodable", "a message without id", maybe_done=True)
-        return Sent(data["dm_event_id"])
+        return Sent(str(name))
 
     def find(self, payload: Mapping[str, Any], known: Collection[str] = ()) -> Sent | None:
         if payload["action"] == "like" or not payload.get("text"):
@@ -243,7 +255,7 @@ class X(Hearing):
         since = time_of(payload["written_at"], "written_at") - dt.timedelta(minutes=2)
         if payload["action"] == "private":
             return self._find_direct(payload, known, since)
-        params = {"max_results": 100, "start_time": posts.stamp(since)}
+        params = {"max_results": 20, "start_time": posts.stamp(since)}
         answer = self.spelt(f"/2/users/{self.me}/tweets", params)
         found = answer.get("data")
         items = found if isinstance(found, list) else []
@@ -263,7 +275,7 @@ class X(Hearing):
 
     def _find_direct(self, payload: Mapping[str, Any], known: Collection[str], since: dt.datetime) -> Sent | None:
         where = payload["convo"] or f"with/{payload['to']}"
-        answer = self.call("GET", f"{DIRECT_PATH}/{where}/dm_events", params={**DIRECT, "max_results": 50})
+        answer = self.call("GET", f"{DIRECT_PATH}/{where}/dm_events", params={**DIRECT, "max_results": 20})
         found = answer.get("data")
         items = found if isinstance(found, list) else []
         self.charge("messages read", len(items), len(items) * money.DIRECT_READ)

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from mentions.platforms.base import Found, Malformed, Page, PlatformError, Post, Ref, read_each, time_of
+from mentions.platforms.base import Found, Malformed, Page, PlatformError, Post, Ref, count_of, read_each, time_of
 from mentions.platforms.x import money, posts
 from mentions.platforms.x.session import Session
 
 FIRST_LOOK = dt.timedelta(days=6, hours=23)  # recent search reaches seven days back
 MOST_PAGES = 50
+MOST_DIRECT_PAGES = 12  # of the 15 requests in 15 minutes, and there is no `until_id` to go on from
 DIRECT = {
     "event_types": "MessageCreate",
     "dm_event.fields": "id,text,event_type,dm_conversation_id,created_at,sender_id,entities",
@@ -41,62 +42,80 @@ class Hearing(Session):
         return money.OWNED_READ if self.settings.get("own_app") == "yes" else money.POST_READ
 
     def _since(self, path: str, params: Mapping[str, Any], cursor: Mapping[str, Any], *, least: int) -> Iterator[Page]:
-        since, newest, token = str(cursor.get("since_id") or ""), "", ""
-        price = self._price if path.endswith("/mentions") else money.POST_READ
-        start = {"since_id": since} if since else {"start_time": posts.stamp(dt.datetime.now(dt.UTC) - FIRST_LOOK)}
-        for number in range(MOST_PAGES):
-            most = self.afford(100, least, price)
-            given = {**params, **start, "max_results": most, **({"pagination_token": token} if token else {})}
-            if token and "search" in path:
-                given["next_token"] = given.pop("pagination_token")
+        """Back from the newest to the last known, page by page; each leaves a position made of ids, good to go on from.
+
+        `{"since_id"}`: all before is known. `{"newest", "until_id", …}`: a pass that has come down to `until_id`.
+        """
+        span, newest, until = _span(cursor), str(cursor.get("newest") or ""), str(cursor.get("until_id") or "")
+        known, token = str(cursor.get("since_id") or ""), ""
+        summons = "perhaps" if path.endswith("/mentions") else "no"
+        for _number in range(MOST_PAGES):
+            price = self._price if path.endswith("/mentions") else money.POST_READ
+            given = {**params, **span, "max_results": self.afford(100, least, price)}
+            if token:
+                given["next_token" if "search" in path else "pagination_token"] = token
+            elif until:
+                given["until_id"] = until
             try:
                 answer = self.spelt(path, given)
             except PlatformError as error:
-                if since and not token and error.code == "refused" and "since_id" in error.detail:
-                    # too old for a search: what the last days hold, and word of what is lost
-                    yield from self._since(path, params, {}, least=least)
-                    raise PlatformError("backlog", "the position is older than 7 days") from error
+                if known and error.code == "refused" and "since_id" in error.detail:
+                    yield Page(cursor={})  # too old for a search: it begins anew, with what the last days hold
+                    return
                 raise
             items = _items(answer)
             self.charge("posts read", len(items), len(items) * price)
-            newest = newest or posts.newest(items) or since
-            following = _meta(answer).get("next_token")
-            over = not isinstance(following, str) or not following or following == token
-            last = over or number == MOST_PAGES - 1
-            yield self._page(items, answer, {"since_id": newest} if last and newest else None)
-            if over:
+            newest = newest or posts.newest(items) or known
+            lowest = posts.oldest(items)
+            token = _next_token(answer, token)
+            goes_on = bool(token) or ("meta" not in answer and bool(lowest) and lowest != until)
+            until = lowest or until
+            on_the_way = {**span, "newest": newest, "until_id": until} if until else None
+            yield self._page(items, answer, on_the_way if goes_on else _done(newest), summons)
+            if not goes_on:
                 return
-            token = str(following)
-        raise PlatformError("backlog", f"{MOST_PAGES} pages")
 
-    def _page(self, items: list[Any], answer: Mapping[str, Any], cursor: Mapping[str, Any] | None) -> Page:
-        read, malformed = read_each(items, lambda item: self._post(item, answer))
+    def _page(
+        self, items: list[Any], answer: Mapping[str, Any], cursor: Mapping[str, Any] | None, summons: str
+    ) -> Page:
+        read, malformed = read_each(items, lambda item: self._post(item, answer, summons))
         return Page(tuple(read), tuple(malformed), cursor=cursor)
 
-    def _post(self, item: Any, answer: Mapping[str, Any]) -> Post:
-        return posts.post_of(item, answer, me=self.me, handle=self.handle)
+    def _post(self, item: Any, answer: Mapping[str, Any], summons: str = "unsaid") -> Post:
+        return posts.post_of(item, answer, me=self.me, handle=self.handle, summons=summons)
 
     def _quotes(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
-        """Posts that quote our newest ones: asked for where a count of quotes has grown."""
-        self.afford(10, 5, self._price)
+        """Posts that quote our newest ones: asked for where a count of quotes has grown, or is not told."""
+        self.afford(10, 10, self._price)
         answer = self.spelt(f"/2/users/{self.me}/tweets", {"max_results": 10, "exclude": "retweets"})
-        ours = _items(answer)
+        ours = [item for item in _items(answer) if isinstance(item, dict) and isinstance(item.get("id"), str)]
         self.charge("posts read", len(ours), len(ours) * self._price)
-        known = cursor.get("counts") if isinstance(cursor.get("counts"), dict) else {}
-        counts = {item["id"]: _quote_count(item) for item in ours if isinstance(item, dict) and "id" in item}
-        for name in [name for name, count in counts.items() if count > int((known or {}).get(name, 0))]:
+        before = cursor.get("counts")
+        known: Mapping[str, Any] = before if isinstance(before, dict) else {}
+        counts: dict[str, int] = {}
+        for item in ours:
+            name, count = item["id"], _quote_count(item)
+            counts[name] = int(known.get(name, 0))
+            if count is not None and count <= counts[name]:
+                continue
             most = self.afford(100, 10, money.POST_READ)
-            quotes = self.spelt(f"/2/tweets/{name}/quote_tweets", {"max_results": most})
+            try:
+                quotes = self.spelt(f"/2/tweets/{name}/quote_tweets", {"max_results": most})
+            except PlatformError as error:
+                if error.code != "missing":
+                    raise
+                continue
             items = _items(quotes)
             self.charge("posts read", len(items), len(items) * money.POST_READ)
-            yield self._page(items, quotes, None)
+            counts[name] = max(counts[name], min(count, len(items)) if count is not None else 0)
+            yield self._page(items, quotes, None, "yes")
         yield Page(cursor={"counts": counts})
 
     def _directs(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Newest first, without a `since`: back to the newest one known, or a week."""
         known, newest, token = str(cursor.get("id") or ""), "", ""
         oldest = dt.datetime.now(dt.UTC) - FIRST_LOOK
-        for number in range(MOST_PAGES):
+        for number in range(MOST_DIRECT_PAGES):
             most = self.afford(100 if token else 50, 1, money.DIRECT_READ)
             params = {**DIRECT, "max_results": most, **({"pagination_token": token} if token else {})}
             answer = self.call("GET", "/2/dm_events", params=params)
@@ -106,13 +125,13 @@ class Hearing(Session):
             fresh = [item for item in items if not _is_known(item, known) and not _is_before(item, oldest)]
             following = _meta(answer).get("next_token")
             over = len(fresh) < len(items) or not isinstance(following, str) or following in ("", token)
-            last = over or number == MOST_PAGES - 1
+            last = over or number == MOST_DIRECT_PAGES - 1
             read, malformed = read_each(fresh, partial(self._direct, answer=answer))
             yield Page(tuple(read), tuple(malformed), cursor={"id": newest} if last and newest else None)
             if over:
                 return
             token = str(following)
-        raise PlatformError("backlog", f"{MOST_PAGES} pages")
+        raise PlatformError("backlog", f"{MOST_DIRECT_PAGES} pages")
 
     def _direct(self, event: Any, answer: Mapping[str, Any]) -> Post | None:
         if event.get("event_type", "MessageCreate") != "MessageCreate":
@@ -134,34 +153,75 @@ class Hearing(Session):
             several, ids = ids[:100], ids[100:]
             if self.allowance is not None and self.afford(len(several), 1, money.POST_READ) < len(several):
                 break  # what answers need is not spent on looking again
-            answer = self.spelt("/2/tweets", {"ids": ",".join(several)})
-            shown = _items(answer)
+            answer = self._several(several)
+            shown = [item for item in _items(answer) if isinstance(item, dict)]
             self.charge("posts read", len(shown), len(shown) * money.POST_READ)
             for item in shown:
-                later = posts.last_id(item) if isinstance(item, dict) and isinstance(item.get("id"), str) else ""
+                later = posts.last_id(item) if isinstance(item.get("id"), str) else ""
                 if later and later != item["id"] and later not in wanted:
                     wanted[later] = posts.first_id(item)
                     ids.append(later)
             read, broken = read_each(shown, partial(self._post, answer=answer))
             found |= {post.external_id: post for post in read if _is_newer(post, found.get(post.external_id))}
             malformed += broken
-            gone += [wanted[name] for name in _missing(answer) if name in wanted]
+            gone += [wanted[name] for name in self._missing(several, shown, answer) if name in wanted]
         return Found(tuple(found.values()), tuple(name for name in gone if name not in found), tuple(malformed))
 
+    def _several(self, ids: Sequence[str]) -> dict[str, Any]:
+        try:
+            return self.spelt("/2/tweets", {"ids": ",".join(ids)})
+        except PlatformError as error:
+            if error.code != "missing":
+                raise
+            return {"data": []}  # a server that says so of all of them: each is asked for by itself
+
+    def _missing(self, ids: Sequence[str], shown: Sequence[Mapping[str, Any]], answer: Mapping[str, Any]) -> list[str]:
+        """Of these, what is deleted: said to be, or left out and not there when asked for by itself."""
+        present = {name for item in shown for name in posts.versions(item)}
+        said = _errors(answer)
+        gone = [name for name in ids if said.get(name) == "missing"]
+        for name in (name for name in ids if name not in present and name not in said):
+            try:
+                alone = self.call("GET", f"/2/tweets/{name}")
+            except PlatformError as error:
+                if error.code == "missing":
+                    gone.append(name)
+                elif error.code in ("credentials", "throttled", "credit"):
+                    raise
+                continue
+            if not alone.get("data") and _errors(alone).get(name) == "missing":
+                gone.append(name)
+        return gone
+
     def replies(self, item: Ref) -> Page:
-        """What the last seven days hold of its conversation: X lists no replies of one post."""
+        """Direct answers of the last seven days: X lists no replies of one post."""
         most = self.afford(100, 10, money.POST_READ)
-        query = f"conversation_id:{item.external_id}"
+        query = f"in_reply_to_tweet_id:{item.local_id or item.external_id}"
         answer = self.spelt("/2/tweets/search/recent", {"query": query, "max_results": most})
         items = _items(answer)
         self.charge("posts read", len(items), len(items) * money.POST_READ)
-        page = self._page(items, answer, None)
-        return Page(tuple(post for post in page.posts if post.external_id != item.external_id), page.malformed)
+        return self._page(items, answer, None, "perhaps")
+
+
+def _span(cursor: Mapping[str, Any]) -> dict[str, str]:
+    """From where to look: what is known, else a week back, as it was when the pass began."""
+    if cursor.get("since_id"):
+        return {"since_id": str(cursor["since_id"])}
+    return {"start_time": str(cursor.get("start_time") or posts.stamp(dt.datetime.now(dt.UTC) - FIRST_LOOK))}
+
+
+def _done(newest: str) -> dict[str, str] | None:
+    return {"since_id": newest} if newest else None
+
+
+def _next_token(answer: Mapping[str, Any], before: str) -> str:
+    following = _meta(answer).get("next_token")
+    return following if isinstance(following, str) and following != before else ""
 
 
 def _items(answer: Mapping[str, Any]) -> list[Any]:
-    found = answer.get("data", [])
-    if not isinstance(found, list) or ("data" not in answer and "meta" not in answer and "errors" not in answer):
+    found = answer.get("data") or []
+    if not isinstance(found, list) or (answer and not {"data", "meta", "errors", "includes"} & answer.keys()):
         raise PlatformError("undecodable", "no data")
     return found
 
@@ -171,26 +231,26 @@ def _meta(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return meta if isinstance(meta, dict) else {}
 
 
-def _missing(answer: Mapping[str, Any]) -> list[str]:
-    """Ids of what is deleted; what is only hidden from us (protected, withheld) is not."""
+def _errors(answer: Mapping[str, Any]) -> dict[str, str]:
+    """What is said of ids that are not shown: "missing" where they are deleted, "hidden" where they are not for us."""
     errors = answer.get("errors")
-    return [
-        str(error.get("value") or error.get("resource_id") or "")
-        for error in (errors if isinstance(errors, list) else [])
-        if isinstance(error, dict)
-        and "not-found" in str(error.get("type", ""))
-        and error.get("parameter", "ids") == "ids"
-    ]
+    found = {}
+    for error in errors if isinstance(errors, list) else []:
+        if not isinstance(error, dict) or error.get("parameter", "ids") not in ("ids", "id"):
+            continue
+        words = f"{error.get('type', '')} {error.get('title', '')}".lower()
+        is_gone = "not-found" in words or "not found" in words
+        found[str(error.get("value") or error.get("resource_id") or "")] = "missing" if is_gone else "hidden"
+    return found
 
 
 def _is_newer(post: Post, than: Post | None) -> bool:
     return than is None or int(post.local_id) > int(than.local_id)
 
 
-def _quote_count(item: Mapping[str, Any]) -> int:
+def _quote_count(item: Mapping[str, Any]) -> int | None:
     metrics = item.get("public_metrics")
-    count = metrics.get("quote_count") if isinstance(metrics, dict) else 0
-    return count if isinstance(count, int) else 0
+    return count_of(metrics.get("quote_count")) if isinstance(metrics, dict) else None
 
 
 def _is_known(item: Any, known: str) -> bool:

@@ -13,6 +13,7 @@ from mentions.platforms.base import Author, Post, count_of, text_of, time_of
 from mentions.platforms.x.names import either, included
 from mentions.platforms.x.text import named
 
+SCHEME = re.compile(r"https?://")  # X writes it before an address that had none
 LEADING = re.compile(r"^(?:[@＠]\w{1,15}\s+)+")
 
 
@@ -46,12 +47,12 @@ def words_of(item: Mapping[str, Any]) -> str:
     """The whole text as people read it: not cut, unescaped, with the addresses that t.co hides."""
     note = either(item, "note_{}")
     whole = note if isinstance(note, dict) and isinstance(note.get("text"), str) else item
-    text = whole["text"]
-    if not isinstance(text, str):
+    if not isinstance(whole["text"], str):
         raise TypeError("text is no text")
+    text = html.unescape(whole["text"])
     for short, long in _links(whole.get("entities")).items():
         text = text.replace(short, long)
-    return html.unescape(text)
+    return text
 
 
 def _links(entities: Any) -> dict[str, str]:
@@ -85,14 +86,21 @@ def handles_in(item: Mapping[str, Any]) -> set[str]:
     return found | named(item["text"] if isinstance(item.get("text"), str) else "")
 
 
-def post_of(item: Mapping[str, Any], answer: Mapping[str, Any], *, me: str, handle: str) -> Post:
-    """A post. `answer`: what it came in, with the people and posts it refers to."""
+def post_of(
+    item: Mapping[str, Any], answer: Mapping[str, Any], *, me: str, handle: str, summons: str = "unsaid"
+) -> Post:
+    """A post. `answer`: what it came in, with the people and posts it refers to.
+
+    `summons`: what the list it came from says of our being summoned: "yes", "perhaps", "no", or "unsaid".
+    """
     users, others = included(answer, "users"), included(answer, "posts")
     author_id = text_of(item["author_id"], "author_id")
     parent_id, quoted_id = referenced(item, "replied_to"), referenced(item, "quoted")
     parent, quoted = others.get(parent_id, {}), others.get(quoted_id, {})
     thread = item.get("conversation_id")
-    thread = thread if isinstance(thread, str) and thread else first_id(item)
+    if not isinstance(thread, str) or not thread:
+        above_thread = parent.get("conversation_id") or parent_id
+        thread = above_thread if isinstance(above_thread, str) and above_thread else first_id(item)
     metrics = item.get("public_metrics")
     own, author = first_id(item), author_of(author_id, users)
     above = parent_id or quoted_id
@@ -112,16 +120,42 @@ def post_of(item: Mapping[str, Any], answer: Mapping[str, Any], *, me: str, hand
         root_author_id=_root_author(thread, own, author_id, parent_id, parent),
         url=f"https://x.com/{author.handle or 'i'}/status/{latest}",
         ours=author_id == me,
+        continues=bool(parent_id),
         replies=count_of(metrics.get("reply_count")) if isinstance(metrics, dict) else None,
         reference={
             "id": latest,
             "author": author_id,
-            # X takes an app's reply only where the author has summoned us: by name, or by quoting us
-            "summoned": author_id == me or handle.lower() in handles_in(item) or quoted.get("author_id") == me,
+            **_summoned(item, quoted, quoted_id, me, handle, summons),
             "settings": str(item.get("reply_settings") or ""),
         },
         raw={**item, "includes": _narrow(item, users, others)},
     )
+
+
+def _summoned(
+    item: Mapping[str, Any], quoted: Mapping[str, Any], quoted_id: str, me: str, handle: str, summons: str
+) -> dict[str, bool | None]:
+    """Whether the author has summoned us, by name or by quoting us: X takes an app's reply nowhere else.
+
+    None: X knows, we do not. What a look at one post cannot tell is left as it was.
+    """
+    is_named = handle.lower() in handles_in(item) or me in mentioned_ids(item)
+    if summons == "yes" or item.get("author_id") == me or is_named or quoted.get("author_id") == me:
+        return {"summoned": True}
+    if summons == "unsaid":
+        return {}
+    is_open = summons == "perhaps" or item.get("in_reply_to_user_id") == me or (bool(quoted_id) and not quoted)
+    return {"summoned": None if is_open else False}
+
+
+def mentioned_ids(item: Mapping[str, Any]) -> set[str]:
+    entities = item.get("entities")
+    mentions = entities.get("mentions") if isinstance(entities, dict) else None
+    return {
+        str(one.get("id"))
+        for one in (mentions if isinstance(mentions, list) else [])
+        if isinstance(one, dict) and "id" in one
+    }
 
 
 def _root_author(thread: str, own: str, author_id: str, parent_id: str, parent: Mapping[str, Any]) -> str:
@@ -167,17 +201,32 @@ def same(one: str, other: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", LEADING.sub("", text.strip())).split())
+    without = SCHEME.sub("", LEADING.sub("", text.strip()))
+    return " ".join(unicodedata.normalize("NFC", without).split())
 
 
 def newest(items: list[Any]) -> str:
     """The greatest id of these, which is the newest; "" where there is none."""
-    ids = [
-        item["id"]
-        for item in items
-        if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"].isascii() and item["id"].isdigit()
-    ]
+    ids = [item["id"] for item in items if isinstance(item, dict) and _is_number(item.get("id"))]
     return max(ids, key=int, default="")
+
+
+def oldest(items: list[Any]) -> str:
+    """The smallest id of these; "" where there is none."""
+    ids = [item["id"] for item in items if isinstance(item, dict) and _is_number(item.get("id"))]
+    return min(ids, key=int, default="")
+
+
+def versions(item: Mapping[str, Any]) -> set[str]:
+    """Every id this item has or had."""
+    history = either(item, "edit_history_{}_ids")
+    return {str(item.get("id"))} | {
+        one for one in (history if isinstance(history, list) else []) if isinstance(one, str)
+    }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdigit()
 
 
 def stamp(moment: dt.datetime) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from helpdesk.net import NetError, Response
-from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, said_in
+from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, retry_after, said_in
 from mentions.platforms.x.names import SPELLINGS, Spelling
 
 TOKEN = "/2/oauth2/token"  # noqa: S105 - a path
@@ -20,9 +20,11 @@ MONEY = ("creditsdepleted", "spendcapreached", "usagecapexceeded", "usage-capped
 class Session(Connector):
     """One account's token, plain or of OAuth2. `call` is what the connector uses."""
 
+    _respelt = ""  # found out in this piece of work: the API has changed since the account was connected
+
     @property
     def base_url(self) -> str:
-        return str(self.settings.get("base_url") or "https://api.x.com").rstrip("/")
+        return str(self.settings.get("base_url") or "https://api.x.com").rstrip("/").removesuffix("/2")
 
     @property
     def me(self) -> str:
@@ -34,7 +36,7 @@ class Session(Connector):
 
     @property
     def spelling(self) -> Spelling:
-        return SPELLINGS[str(self.session.get("spelling") or self.facts.get("spelling") or "tweet")]
+        return SPELLINGS[self._respelt or str(self.facts.get("spelling") or "tweet")]
 
     @property
     def token(self) -> str:
@@ -56,7 +58,7 @@ class Session(Connector):
             if response.status == 401 and self.refresh_token:
                 self.refresh()
                 response = self._asked(method, path, params, body)
-            if response.status in (200, 201):
+            if 200 <= response.status < 300:
                 return self.decoded(response)
             raise self._refusal(response)
         except PlatformError as error:
@@ -70,17 +72,18 @@ class Session(Connector):
         except PlatformError as error:
             if error.code != "refused" or (".fields" not in error.detail and "expansions" not in error.detail):
                 raise
-            self._respell()
-            return self.call("GET", path, params={**params, **self.spelling.params()})
+            return self._in_the_other_spelling(path, params)
         rows = answer.get("data")
         first = rows[0] if isinstance(rows, list) and rows else None
         if isinstance(first, dict) and "author_id" not in first and "id" in first and len(first) <= 3:
-            self._respell()  # fields it does not know are passed over, not refused
-            return self.call("GET", path, params={**params, **self.spelling.params()})
+            return self._in_the_other_spelling(path, params)  # fields it does not know are passed over, not refused
         return answer
 
-    def _respell(self) -> None:
-        self.keep_session({**self.session, "spelling": self.spelling.other.key})
+    def _in_the_other_spelling(self, path: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        other = self.spelling.other
+        answer = self.call("GET", path, params={**params, **other.params()})
+        self._respelt = other.key
+        return answer
 
     def _asked(self, method: str, path: str, params: Any, body: Any) -> Response:
         headers = {"authorization": f"Bearer {self.token}"}
@@ -106,9 +109,12 @@ class Session(Connector):
             error.maybe_done = False
             raise
         if response.status != 200:
-            if response.status in (400, 401, 403):
+            said = said_in(response, "error")
+            if response.status == 401 or (response.status == 400 and said.startswith(("invalid_", "unauthorized_"))):
                 raise PlatformError("credentials", said_in(response, "error_description", "error"), permanent=True)
             refusal = self._refusal(response)
+            if refusal.permanent:  # a firewall's page says nothing about the token
+                refusal = PlatformError("unavailable", f"HTTP {response.status}")
             refusal.maybe_done = False
             raise refusal
         answer = self.decoded(response)
@@ -117,7 +123,11 @@ class Session(Connector):
             raise PlatformError("undecodable", "a log-in without token")
         seconds = answer.get("expires_in")
         ends = time.time() + (seconds if isinstance(seconds, int | float) else 7200)
-        return {"access_token": token, "refresh_token": again if _usable(again) else "", "expires_at": ends}
+        return {
+            "access_token": token,
+            "refresh_token": again if _usable(again) else self.refresh_token,
+            "expires_at": ends,
+        }
 
     def _refusal(self, response: Response) -> PlatformError:
         status = response.status
@@ -151,7 +161,10 @@ class Session(Connector):
 
 def _why_forbidden(detail: str) -> str:
     """What a 403 is about: X has one for many things."""
-    if "reply" in detail and "not allowed" in detail:
+    is_about_replies = "reply" in detail or "replies" in detail
+    if is_about_replies and any(
+        word in detail for word in ("mention", "summon", "engaged", "not allowed", "not permitted")
+    ):
         return "not_summoned"
     if "deleted" in detail or "not visible" in detail:
         return "gone"
@@ -168,11 +181,15 @@ def _first_message(response: Response) -> str:
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the window ends: x-rate-limit-reset is in epoch seconds."""
-    reset = headers.get("x-rate-limit-reset", "")
-    if not (reset.isascii() and reset.isdigit()):
-        return None
-    return min(max(0.0, float(reset) - dt.datetime.now(dt.UTC).timestamp()), LONGEST_WAIT)
+    """Seconds to wait: Retry-After, or until the window that is used up ends (resets are in epoch seconds)."""
+    now = dt.datetime.now(dt.UTC)
+    waits = [asked] if (asked := retry_after(headers, now)) is not None else []
+    for window in ("x-rate-limit", "x-user-limit-24hour", "x-app-limit-24hour"):
+        reset = headers.get(f"{window}-reset", "")
+        is_used_up = headers.get(f"{window}-remaining", "0") == "0"
+        if reset.isascii() and reset.isdigit() and is_used_up:
+            waits.append(min(max(0.0, float(reset[:15]) - now.timestamp()), LONGEST_WAIT))
+    return max(waits, default=None)
 
 
 def _usable(value: Any) -> bool:
