@@ -42,7 +42,11 @@ LEAST: dict[str, Role] = {
     "ticket.resolve": ANSWER,
     "ticket.edit": ANSWER,
     "ticket.triage": ANSWER,
+    "ticket.link": ANSWER,
+    "ticket.split": ANSWER,
     "customer.edit": ANSWER,
+    "customer.join": ANSWER,
+    "ticket.merge": LEADS,
     "ticket.reassign": LEADS,
     "delivery.retry": LEADS,
     "delivery.decide": LEADS,
@@ -52,6 +56,7 @@ LEAST: dict[str, Role] = {
     "brand.edit": MANAGES,
     "notice.settle": MANAGES,
     "member.edit": OWNS,
+    "customer.erase": OWNS,
     "token.edit": OWNS,
 }
 

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 from django.core import mail
 from django.db.models import Model
 
-from helpdesk.models import ApiToken, Delivery, Membership, Message, Notice, Ticket, User
+from helpdesk.models import (
+    ApiToken,
+    Customer,
+    Delivery,
+    Distinct,
+    Joining,
+    Membership,
+    Message,
+    Notice,
+    Ticket,
+    TicketLink,
+    User,
+)
 from helpdesk.permissions import Role
 from mentions.models import Source
 from tests.world import PASSWORD
@@ -121,6 +133,10 @@ SOURCE = {"brand": "northwind", "platform": "demo", "name": "New stream", "setti
 REPLY = {"text": "It is on its way", "visibility": "public"}
 
 
+def separated(scene: Scene) -> dict[str, Any]:
+    return {"profile": scene.north.kept.profiles.order_by("id")[0].pk}
+
+
 def both(resource: str, thing: str) -> list[Row]:
     """A list and its items, for reading."""
     return [api(f"{resource}/", GET=LOOK), api(f"{resource}/<pk>/", thing, GET=LOOK)]
@@ -151,6 +167,15 @@ API = [
     verb("tickets/<pk>/calls/", "ticket", post(AGENT, 201, count(Message), {"text": "Called her"})),
     verb("tickets/<pk>/close/", "ticket", post(AGENT, 200, column("ticket", "state"), {"reason": "spam"})),
     verb("tickets/<pk>/moderate/", "held", post(AGENT, 202, count(Delivery), lambda s: {"message": s.north.letter.pk, "action": "approve"})),
+    verb("tickets/<pk>/merge/", "twin", post(LEAD, 200, column("twin", "state"), lambda s: {"into": s.north.ticket.pk})),
+    verb("tickets/<pk>/link/", "ticket", post(AGENT, 200, count(TicketLink), lambda s: {"other": s.north.settled.pk})),
+    verb("tickets/<pk>/unlink/", "ticket", post(AGENT, 200, count(TicketLink), lambda s: {"other": s.north.twin.pk})),
+    verb("tickets/<pk>/split/", "crowd", post(AGENT, 201, count(Ticket), lambda s: {"messages": [s.north.guest.pk]})),
+    api("customers/<pk>/suggestions/", "customer", GET=LOOK),
+    verb("customers/<pk>/join/", "customer", post(AGENT, 201, count(Joining), lambda s: {"other": s.north.kept.pk})),
+    verb("customers/<pk>/undo/", "kept", post(AGENT, 200, column("joining", "undone_at"), lambda s: {"joining": s.north.joining.pk})),
+    verb("customers/<pk>/separate/", "kept", post(AGENT, 200, count(Customer), separated)),
+    verb("customers/<pk>/distinguish/", "customer", post(AGENT, 200, count(Distinct), lambda s: {"other": s.north.kept.pk})),
     verb("tickets/<pk>/notes/", "ticket", post(AGENT, 201, count(Message), {"text": "She is patient"})),
     verb("tickets/<pk>/reopen/", "settled", post(AGENT, 200, column("settled", "state"))),
     verb("tickets/<pk>/replies/", "ticket", post(AGENT, 202, count(Delivery), REPLY)),
@@ -170,9 +195,9 @@ API = [
 PASSWORDS = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
 
-def ticket_verb(name: str, changed: Probe, body: Any = None, thing: str = "ticket") -> Row:
+def ticket_verb(name: str, changed: Probe, body: Any = None, thing: str = "ticket", least: Role = AGENT) -> Row:
     """A verb is a POST; who merely follows its address (after logging in again, say) comes back to the ticket."""
-    return desk(f"tickets/<ticket_id>/{name}/", thing, GET=Rule(READ, 302), POST=post(AGENT, 302, changed, body))
+    return desk(f"tickets/<ticket_id>/{name}/", thing, GET=Rule(READ, 302), POST=post(least, 302, changed, body))
 
 
 def contact(scene: Scene) -> dict[str, Any]:
@@ -194,6 +219,13 @@ DESK = [
     ticket_verb("moderate", count(Delivery), lambda s: {"message": s.north.letter.pk, "action": "approve"}, thing="held"),
     desk("messages/<message_id>/html/", "letter", GET=LOOK),
     desk("files/<attachment_id>/", "file", GET=LOOK),
+    ticket_verb("merge", column("twin", "state"), lambda s: {"number": s.north.ticket.number}, thing="twin", least=LEAD),
+    ticket_verb("link", count(TicketLink), lambda s: {"number": s.north.settled.number}),
+    ticket_verb("split", count(Ticket), lambda s: {"message": s.north.guest.pk}, thing="crowd"),
+    ticket_verb("join", count(Joining), lambda s: {"other": s.north.kept.pk}),
+    ticket_verb("distinguish", count(Distinct), lambda s: {"other": s.north.kept.pk}),
+    ticket_verb("separate", count(Customer), separated, thing="theirs"),
+    ticket_verb("undo_join", column("joining", "undone_at"), lambda s: {"joining": s.north.joining.pk}, thing="theirs"),
     ticket_verb("assign", column("ticket", "assignee"), lambda s: {"assignee": s.world.lead.pk}),
     ticket_verb("resolve", column("ticket", "state")),
     ticket_verb("close", column("ticket", "state"), {"reason": "spam"}),

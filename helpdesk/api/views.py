@@ -26,6 +26,7 @@ from helpdesk.api.filters import (
     refused,
 )
 from helpdesk.api.idempotency import idempotent
+from helpdesk.api.joining import CustomerJoins, TicketJoins
 from helpdesk.api.permissions import demand, needed
 from helpdesk.models import (
     Brand,
@@ -165,10 +166,10 @@ class MemberView(mixins.ListModelMixin, Resource):
         return Membership.objects.filter(user__is_active=True).select_related("brand", "user")
 
 
-class CustomerView(ReadResource):
+class CustomerView(CustomerJoins, ReadResource):
     serializer_class = shapes.CustomerSerializer
     filterset_class = CustomerFilter
-    needs = {"partial_update": "customer.edit"}
+    needs = {"partial_update": "customer.edit", **CustomerJoins.joins}
     default_ordering = "-created"
 
     def rows(self) -> QuerySet[Customer]:
@@ -181,7 +182,7 @@ class CustomerView(ReadResource):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-class TicketView(ReadResource):
+class TicketView(TicketJoins, ReadResource):
     serializer_class = shapes.TicketSerializer
     filterset_class = TicketFilter
     orderings = {
@@ -202,6 +203,7 @@ class TicketView(ReadResource):
         "resolve": "ticket.resolve",
         "close": "ticket.resolve",
         "reopen": "ticket.resolve",
+        **TicketJoins.joins,
     }
 
     def rows(self) -> QuerySet[Ticket]:

@@ -14,7 +14,7 @@ from django import forms
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -83,15 +83,23 @@ def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str,
         "waiting": ports.mouth.waiting(row.channel, conversation),
         "holdup": ports.mouth.holdup(row.channel),
         "liked": is_liked,
-        "links": list(TicketLink.objects.filter(later=row).select_related("earlier")),
+        "links": _links(row),
         "colleagues": Membership.objects.filter(brand=row.brand_id, user__is_active=True).exclude(role="auditor").select_related("user").order_by("user__name"),
-        "may": {verb: may(request.user, f"ticket.{verb}", row.brand_id) for verb in ("reply", "note", "assign", "resolve", "acknowledge", "moderate", "edit", "triage")},
+        "may": {verb: may(request.user, f"ticket.{verb}", row.brand_id) for verb in ("reply", "note", "assign", "resolve", "acknowledge", "moderate", "edit", "triage", "link", "split", "merge")},
         "may_decide": may(request.user, "delivery.decide", row.brand_id),
         "priorities": Priority.choices,
         "here": inbox.here(request, _view(request)),
     }  # fmt: skip
     context["as_of"] = _as_of(context)
     return context
+
+
+def _links(row: Ticket) -> list[TicketLink]:
+    """What it goes on from, and what it has to do with."""
+    related = Q(earlier=row) & ~Q(kind=TicketLink.Kind.FOLLOWS)
+    return list(
+        TicketLink.objects.filter(Q(later=row) | related).select_related("earlier", "later").order_by("id")[:20]
+    )
 
 
 def _newest(row: Ticket, conversation: list[Message]) -> int:
@@ -152,7 +160,9 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
 
 
 def _person(request: HttpRequest, row: Ticket) -> dict[str, Any]:
-    """Who this is: profiles, what else is open, and what came before."""
+    """Who this is: profiles, who else it may be, what else is open, and what came before."""
+    from helpdesk.desk import joining  # which is made of this module's verbs
+
     others = list(
         Ticket.objects.visible_to(request.user)
         .filter(customer=row.customer_id)
@@ -161,6 +171,8 @@ def _person(request: HttpRequest, row: Ticket) -> dict[str, Any]:
     )
     return {
         "profiles": list(row.customer.profiles.order_by("id")[:20]),
+        "may_join": may(request.user, "customer.join", row.brand_id),
+        **joining.beside(row),
         "open": [other for other in others if other.is_open],
         "before": [other for other in others if not other.is_open],
     }

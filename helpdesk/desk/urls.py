@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from helpdesk.desk import files, inbox, pages, tickets
+from helpdesk.desk import files, inbox, joining, pages, tickets
 from helpdesk.ports import ports
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ def patterns(site: DeskSite) -> list[URLPattern]:
         *(
             path(f"tickets/<int:ticket_id>/{verb}/", guard(getattr(tickets, verb)), name=f"ticket_{verb}")
             for verb in VERBS
+        ),
+        *(
+            path(f"tickets/<int:ticket_id>/{verb}/", guard(getattr(joining, verb)), name=f"ticket_{verb}")
+            for verb in joining.VERBS
         ),
         path("deliveries/<int:delivery_id>/decide/", guard(tickets.decide), name="decide"),
         path("deliveries/<int:delivery_id>/cancel/", guard(tickets.cancel), name="cancel_delivery"),

@@ -3,7 +3,7 @@
 from helpdesk.models.access import ApiToken, IdempotencyRecord, token_hash
 from helpdesk.models.base import BrandQuerySet, BrandRow, public_id, update_each
 from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
-from helpdesk.models.customer import Customer, Profile
+from helpdesk.models.customer import Customer, Distinct, Joining, Profile
 from helpdesk.models.delivery import Delivery, DeliveryPart
 from helpdesk.models.event import Event, Notice
 from helpdesk.models.message import Attachment, Message, MessageBody, MessageKind, MessageVersion, Visibility
@@ -37,8 +37,10 @@ __all__ = [
     "Deadline",
     "Delivery",
     "DeliveryPart",
+    "Distinct",
     "Event",
     "IdempotencyRecord",
+    "Joining",
     "Membership",
     "Message",
     "MessageBody",

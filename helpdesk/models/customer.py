@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -63,3 +64,30 @@ class Profile(BrandRow):
 
     def __str__(self) -> str:
         return self.handle or self.name or self.external_id
+
+
+class Joining(BrandRow):
+    """Two customers found to be one person: what moved from `other` to `kept`, so that it can be undone."""
+
+    kept = models.ForeignKey(Customer, models.CASCADE, related_name="joinings", db_index=False)
+    other = models.ForeignKey(Customer, models.CASCADE, related_name="joined")
+    moved = models.JSONField(default=dict, help_text=_("Keys of profiles, tickets and threads."))
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    undone_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~models.Q(kept=models.F("other")), name="joining_two_people")]
+        indexes = [models.Index(fields=["kept", "id"], name="joining_of_kept")]
+
+
+class Distinct(BrandRow):
+    """Two customers somebody said are two people: never suggested again. `one` has the smaller key."""
+
+    one = models.ForeignKey(Customer, models.CASCADE, related_name="+", db_index=False)
+    other = models.ForeignKey(Customer, models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["one", "other"], name="distinct_once"),
+            models.CheckConstraint(condition=models.Q(one__lt=models.F("other")), name="distinct_in_order"),
+        ]

@@ -10,20 +10,23 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from helpdesk import files, notices
+from helpdesk import files, joining, notices
 from helpdesk.models import (
     ApiToken,
     Attachment,
     Brand,
+    BrandCounter,
     Channel,
     Customer,
     Delivery,
     DeliveryPart,
+    Joining,
     Membership,
     Message,
     MessageBody,
     Notice,
     Ticket,
+    TicketLink,
     User,
 )
 from helpdesk.permissions import Role
@@ -48,6 +51,8 @@ def make_quick(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 class Half:
     """One brand's rows. `settled` is resolved, `unknown` waits for a decision, `queued` can be taken back.
 
+    `twin` is another ticket of `customer`; `guest` spoke in somebody else's ticket; `joining` made `kept` of two people,
+    of whom `theirs` is a ticket.
     `held` is a comment that waits for approval; it came as the `letter` with its `file`.
     """
 
@@ -68,6 +73,12 @@ class Half:
     held: Ticket
     letter: Message
     file: Attachment
+    twin: Ticket
+    guest: Message
+    crowd: Ticket
+    joining: Joining
+    kept: Customer
+    theirs: Ticket
 
 
 @dataclass
@@ -144,6 +155,9 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
     source = source_of(world, brand, f"{word} stream")
     notices.tell(brand, f"source:{source.pk}", "source.broken", least=Role.AUDITOR, name=word)
     letter = held_comment(world, brand, word)
+    two = [heard(world, word, brand, who=f"{word}-{name}".lower()).ticket.customer_id for name in ("one", "two")]
+    guest = _guest(world, brand, word)
+    joined = joining.join(two[0], two[1], worker)
     phone = Channel.objects.filter(brand=brand, platform=MANUAL, name="Phone").get()
     return Half(
         word=word,
@@ -163,7 +177,31 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
         held=Ticket.objects.get(pk=letter.ticket_id),
         letter=letter,
         file=Attachment.objects.get(message=letter),
+        twin=_twin(Ticket.objects.get(pk=message.ticket_id)),
+        guest=guest,
+        crowd=Ticket.objects.get(pk=guest.ticket_id),
+        joining=joined,
+        kept=joined.kept,
+        theirs=Ticket.objects.filter(customer=joined.kept).order_by("id")[0],
     )
+
+
+def _twin(ticket: Ticket) -> Ticket:
+    counter = BrandCounter.objects.get(brand=ticket.brand_id)
+    BrandCounter.objects.filter(pk=counter.pk).update(next_ticket=counter.next_ticket + 1)
+    same = {
+        name: getattr(ticket, name)
+        for name in ("brand", "customer", "channel", "platform", "last_inbound_at", "subject")
+    }
+    twin = Ticket.objects.create(number=counter.next_ticket, state="open", **same)
+    TicketLink.objects.create(brand=ticket.brand, earlier=ticket, later=twin, kind="related")
+    return twin
+
+
+def _guest(world: World, brand: Brand, word: str) -> Message:
+    thread = f"{word}-crowd"
+    heard(world, word, brand, who=f"{word}-host".lower(), thread=thread)
+    return heard(world, word, brand, who=f"{word}-guest".lower(), thread=thread, opened_by_author=False)
 
 
 def _quarantined(source: Source, word: str) -> Quarantine:

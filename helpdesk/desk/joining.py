@@ -1,0 +1,90 @@
+"""What an agent does about people and tickets that belong together: every verb a POST that comes back to the ticket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from helpdesk import joining
+from helpdesk.desk.tickets import me, verb
+from helpdesk.models import Ticket
+from helpdesk.workflow.tickets import Refused
+
+BIGGEST = 2**63 - 1
+VERBS = ("merge", "link", "split", "join", "distinguish", "separate", "undo_join")
+
+
+class KeyForm(forms.Form):
+    value = forms.IntegerField(min_value=1, max_value=BIGGEST)
+
+
+def _key(request: HttpRequest, name: str, words: str) -> int:
+    form = KeyForm({"value": request.POST.get(name, "").lstrip("#")})
+    if not form.is_valid():
+        raise Refused(name, "unknown", words)
+    return int(form.cleaned_data["value"])
+
+
+def _numbered(request: HttpRequest, row: Ticket) -> Ticket:
+    """The ticket of this brand whose number was typed."""
+    words = _("Give the number of another ticket, such as 42.")
+    number = _key(request, "number", words)
+    found = Ticket.objects.filter(brand=row.brand_id, number=number).first() if number < 2**31 else None
+    if found is None:
+        raise Refused("number", "unknown", words)
+    return found
+
+
+@verb("ticket.merge")
+def merge(request: HttpRequest, row: Ticket) -> str:
+    kept = joining.merge(row.pk, _numbered(request, row).pk, me(request))
+    return _("Merged into #%(number)s: all of it is there now.") % {"number": kept.number}
+
+
+@verb("ticket.link")
+def link(request: HttpRequest, row: Ticket) -> str:
+    other = _numbered(request, row)
+    joining.link(row.pk, other.pk, request.POST.get("kind", "related"), me(request))
+    return _("Linked with #%(number)s.") % {"number": other.number}
+
+
+@verb("ticket.split")
+def split(request: HttpRequest, row: Ticket) -> str:
+    message = _key(request, "message", _("Choose a message to split off."))
+    fresh = joining.split(row.pk, [message], me(request))
+    return _("Split off: it is #%(number)s now.") % {"number": fresh.number}
+
+
+@verb("customer.join")
+def join(request: HttpRequest, row: Ticket) -> str:
+    joining.join(row.customer_id, _key(request, "other", _("Choose who it is.")), me(request))
+    return _("One person from now on. It can be undone beside the conversation.")
+
+
+@verb("customer.join")
+def distinguish(request: HttpRequest, row: Ticket) -> str:
+    joining.distinguish(row.customer_id, _key(request, "other", _("Choose who it is.")), me(request))
+    return _("Two people; we do not ask again.")
+
+
+@verb("customer.join")
+def separate(request: HttpRequest, row: Ticket) -> str:
+    joining.separate(row.customer_id, _key(request, "profile", _("Choose which of their handles.")), me(request))
+    return _("A customer of its own now.")
+
+
+@verb("customer.join")
+def undo_join(request: HttpRequest, row: Ticket) -> str:
+    joining.undo(row.customer_id, _key(request, "joining", _("Choose what to undo.")), me(request))
+    return _("Two people again.")
+
+
+def beside(row: Ticket) -> dict[str, Any]:
+    """What the person's panel shows of this."""
+    return {
+        "suggestions": joining.suggestions(row.customer),
+        "joinings": list(row.customer.joinings.filter(undone_at=None).select_related("other").order_by("-id")[:5]),
+    }
