@@ -95,12 +95,24 @@ class _NoMouth:
         return ""
 
 
+@dataclass(frozen=True)
+class Erased:
+    """A person who is being erased: what was theirs, and what they were called (the longest first)."""
+
+    brand_id: int
+    customer_id: int
+    message_ids: Sequence[int]
+    ticket_ids: Sequence[int]
+    names: Sequence[str]
+
+
 @dataclass
 class Ports:
     mouth: Mouth = field(default_factory=_NoMouth)
     triage: Callable[[str, int], Triage] = lambda text, reach: Triage(reach=reach)
     reason_words: Callable[[Mapping[str, Any]], str] = lambda reason: str(reason.get("code", ""))
     wake_deliveries: Callable[[Sequence[int]], None] = lambda ids: None
+    after_erasure: list[Callable[[Erased], None]] = field(default_factory=list)
     after_tombstone: list[Callable[[Sequence[int]], None]] = field(default_factory=list)
     notice_words: dict[str, str] = field(default_factory=dict)
     problem_words: dict[str, str] = field(default_factory=dict)

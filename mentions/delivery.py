@@ -161,7 +161,7 @@ def attempt(claimed: Claim, http: HttpClient) -> str:
         connector = accounts.open_connector(claimed.account, http)
         return _attempted(claimed, connector)
     except PlatformError as error:
-        log.info("part %s: %s", claimed.part.pk, error)
+        log.info("part %s: %s", claimed.part.pk, error.code)
         return _not_sent(claimed, connector, error)
     except (SoftTimeLimitExceeded, DatabaseError):
         raise  # our own house: the lease ends, and another worker looks
@@ -280,7 +280,7 @@ def _looked_for(claimed: Claim, connector: Connector) -> Sent | None:
     try:
         return connector.find(claimed.part.payload or {}, _known(claimed))
     except PlatformError as error:
-        log.info("part %s: could not look for it: %s", claimed.part.pk, error)
+        log.info("part %s: could not look for it: %s", claimed.part.pk, error.code)
     except (SoftTimeLimitExceeded, DatabaseError):
         raise
     except Exception:

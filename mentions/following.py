@@ -72,7 +72,7 @@ def check_again(lease: Lease, connector: Connector, most: int = 50) -> None:
     except PlatformError as error:
         if error.code in OF_THE_ACCOUNT:
             raise
-        log.info("source %s: could not look again: %s", lease.source.pk, error)
+        log.info("source %s: could not look again: %s", lease.source.pk, error.code)
         found = Found()
     ready = {item.post.external_id: item for item in prepare(account, found.posts, now)[0]}
     _settle(lease, connector, due, ready, found.gone, now)
@@ -117,7 +117,7 @@ def _read_beneath(lease: Lease, connector: Connector, due: Sequence[Mention], fo
         except PlatformError as error:
             if error.code in OF_THE_ACCOUNT:
                 raise
-            log.info("source %s: could not read beneath %s: %s", lease.source.pk, mention.external_id, error)
+            log.info("source %s: could not read beneath %s: %s", lease.source.pk, mention.pk, error.code)
             continue
         posts = ours_marked(lease.source.account, page.posts)
         _store(lease, Page(tuple(post for post in posts if _is_for_us(post, mention)), page.malformed), connector)

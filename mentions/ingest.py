@@ -103,7 +103,7 @@ def _store_all(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise  # the database is away, or our time is up: nothing about the items
     except Exception as error:  # noqa: BLE001 - whatever one item does wrong must not cost the others
-        log.warning("a page of source %s goes in item by item: %r", lease.source.pk, error)
+        log.warning("a page of source %s goes in item by item: %s", lease.source.pk, type(error).__name__)
     return sum(_store_one(lease, item, now) for item in ready)
 
 
@@ -114,7 +114,7 @@ def _store_one(lease: Lease, item: Ready, now: dt.datetime) -> int:
     except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise
     except Exception as error:  # noqa: BLE001 - see above; the item is kept with its error
-        log.warning("item of source %s quarantined: %r", lease.source.pk, error)
+        log.warning("item of source %s quarantined: %s", lease.source.pk, type(error).__name__)
         code = "database" if isinstance(error, DatabaseError) else "bug"
         problem = {"code": code, "detail": type(error).__name__}
         quarantine(lease.source, dict(item.post.raw), problem, now, item.post.external_id)

@@ -214,6 +214,16 @@ class Quarantine(BrandRow):
         return f"{self.source} {self.fingerprint[:8]}"
 
 
+class Forgotten(models.Model):
+    """An item of an erased person: a keyed hash of its name, so that hearing it again brings nothing back."""
+
+    brand = models.ForeignKey("helpdesk.Brand", models.CASCADE, related_name="+", db_index=False)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["brand", "digest"], name="forgotten_once")]
+
+
 class ArchiveRun(BrandRow):
     """One file brought into one channel: how far it is. `position` counts rows in the order of conversations."""
 

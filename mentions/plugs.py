@@ -195,13 +195,14 @@ def wake_pushes() -> None:
 
 
 def plug_in() -> None:
-    from mentions import api, desk, doctor, ingest, triage
+    from mentions import api, desk, doctor, forgetting, ingest, triage
 
     ports.mouth = PlatformMouth()
     ports.triage = triage.read
     ports.reason_words = triage.reason_words
     ports.wake_deliveries = wake_deliveries
     ports.after_tombstone.append(ingest.forget_payloads)
+    ports.after_erasure.append(forgetting.forget)
     ports.api_routes.append(api.add_routes)
     ports.desk_urls.append(desk.urls)
     ports.desk_sections.append(desk.sections)

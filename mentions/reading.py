@@ -12,6 +12,7 @@ from helpdesk import intake
 from helpdesk.models import CloseReason, Profile, Visibility
 from helpdesk.text.clean import cleaned, one_line, storable
 from helpdesk.text.triage import Triage
+from mentions import forgetting
 from mentions.models import Account, Mention
 from mentions.platforms.base import Author, Connector, Malformed, PlatformError, Post
 from mentions.triage import read
@@ -34,7 +35,8 @@ def prepare(
     account: Account, posts: Sequence[Post], now: dt.datetime, connector: Connector | None = None
 ) -> tuple[list[Ready], list[Malformed]]:
     """(what can be stored, what cannot and why). With a connector, newcomers are looked up."""
-    good, bad = _valid(ours_marked(account, _last_of_each(posts)))
+    wanted = forgetting.still_wanted(account, _last_of_each(posts))
+    good, bad = _valid(ours_marked(account, wanted))
     authors = _authors(account, good, connector) if connector else {}
     people = [authors.get(post.author.external_id, post.author) for post in good]
     reach = _known_reach(account, people)
@@ -106,7 +108,7 @@ def _authors(account: Account, posts: Sequence[Post], connector: Connector) -> M
     except PlatformError as error:
         if error.code in ("credentials", "throttled"):
             raise
-        log.info("authors of account %s not looked up: %s", account.pk, error)
+        log.info("authors of account %s not looked up: %s", account.pk, error.code)
         return {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
@@ -10,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from helpdesk import joining
+from helpdesk import erasing, joining
 from helpdesk.api import serializers as shapes
 from helpdesk.api.serializers import StrictSerializer
 from helpdesk.models import Joining
@@ -55,6 +56,12 @@ class SuggestionShape(serializers.Serializer[Any]):
 
 class Suggestions(serializers.Serializer[Any]):
     results = SuggestionShape(many=True)
+
+
+class ErasedShape(serializers.Serializer[Any]):
+    messages = serializers.IntegerField()
+    tickets = serializers.IntegerField()
+    profiles = serializers.IntegerField()
 
 
 class JoiningSerializer(serializers.ModelSerializer[Joining]):
@@ -111,6 +118,7 @@ class CustomerJoins:
         "undo": "customer.join",
         "separate": "customer.join",
         "distinguish": "customer.join",
+        "erase": "customer.erase",
     }
 
     @extend_schema(responses=Suggestions)
@@ -152,6 +160,13 @@ class CustomerJoins:
         joining.distinguish(customer.pk, self.body(OtherInput)["other"], self.me)
         answer: Response = self._customer(customer.pk)
         return answer
+
+    @extend_schema(request=None, responses=ErasedShape)
+    @action(detail=True, methods=["post"])
+    def erase(self: Any, request: Request, pk: str) -> Response:
+        """Remove their words and names everywhere, for good. What stays are numbers and times."""
+        self.no_body()
+        return Response(asdict(erasing.erase(self.get_object().pk, self.me)))
 
     def _customer(self: Any, customer_id: int) -> Response:
         return Response(self.get_serializer(self.rows().get(pk=customer_id)).data)

@@ -13,6 +13,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk.conf.env import Env, kept_secret, private_folder
+from helpdesk.conf.logs import without_rows
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 env = Env()
@@ -298,6 +299,7 @@ LOGGING = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
+                without_rows,
                 structlog.processors.JSONRenderer(),  # escapes line breaks and control characters
             ],
         }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
+from django.contrib import messages as flash
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
 
-from helpdesk import joining
-from helpdesk.desk.tickets import me, verb
-from helpdesk.models import Ticket
-from helpdesk.workflow.tickets import Refused
+from helpdesk import erasing, joining
+from helpdesk.desk.tickets import demand, me, verb
+from helpdesk.models import Customer, Ticket
+from helpdesk.workflow.tickets import Conflict, Refused
 
 BIGGEST = 2**63 - 1
 VERBS = ("merge", "link", "split", "join", "distinguish", "separate", "undo_join")
@@ -80,6 +85,31 @@ def separate(request: HttpRequest, row: Ticket) -> str:
 def undo_join(request: HttpRequest, row: Ticket) -> str:
     joining.undo(row.customer_id, _key(request, "joining", _("Choose what to undo.")), me(request))
     return _("Two people again.")
+
+
+@require_http_methods(["GET", "POST"])
+def erase(request: HttpRequest, customer_id: int) -> HttpResponse:
+    """What forgetting this person would remove, and the doing of it."""
+    from helpdesk.desk.site import site
+
+    customer = get_object_or_404(Customer.objects.visible_to(request.user), pk=customer_id)
+    demand(request, "customer.erase", customer.brand_id)
+    if request.method == "POST":
+        try:
+            outcome = erasing.erase(customer.pk, me(request))
+        except Conflict as conflict:
+            flash.error(request, str(conflict))
+        else:
+            flash.success(request, _("Erased: %(messages)d messages in %(tickets)d tickets.") % asdict(outcome))
+        return redirect("desk:inbox", view="next")
+    context = {
+        **site.each_context(request),
+        "customer": customer,
+        "profiles": list(customer.profiles.order_by("id")),
+        "tickets": customer.tickets.count(),
+        "title": _("Erase %(name)s") % {"name": customer.name or _("somebody")},
+    }
+    return TemplateResponse(request, "desk/erase.html", context)
 
 
 def beside(row: Ticket) -> dict[str, Any]:

@@ -172,6 +172,7 @@ def _person(request: HttpRequest, row: Ticket) -> dict[str, Any]:
     return {
         "profiles": list(row.customer.profiles.order_by("id")[:20]),
         "may_join": may(request.user, "customer.join", row.brand_id),
+        "may_erase": may(request.user, "customer.erase", row.brand_id),
         **joining.beside(row),
         "open": [other for other in others if other.is_open],
         "before": [other for other in others if not other.is_open],

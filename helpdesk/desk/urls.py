@@ -33,6 +33,7 @@ def patterns(site: DeskSite) -> list[URLPattern]:
         path("deliveries/<int:delivery_id>/cancel/", guard(tickets.cancel), name="cancel_delivery"),
         path("messages/<int:message_id>/html/", guard(files.html), name="message_html"),
         path("files/<int:attachment_id>/", guard(files.download), name="attachment"),
+        path("customers/<int:customer_id>/erase/", guard(joining.erase), name="erase_customer"),
         path("notices/", guard(pages.all_notices), name="notices"),
         path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),
         path("contact/", guard(pages.log_contact), name="contact"),
