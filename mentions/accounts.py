@@ -22,7 +22,7 @@ from helpdesk.text.clean import one_line
 from helpdesk.workflow.tickets import Refused
 from mentions.models import Account, Source
 from mentions.platforms import registry
-from mentions.platforms.base import WORDS, Connector, Identity, Keeper, Platform, PlatformError
+from mentions.platforms.base import WORDS, Connector, Identity, Keeper, Platform, PlatformError, Post
 from mentions.seal import Unreadable, seal
 
 log = logging.getLogger(__name__)
@@ -251,6 +251,48 @@ def _known_log_in(
         except Unreadable:
             continue
     return None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What listening there would bring: who we are, the newest items, and how many came in the last day (of those read)."""
+
+    identity: Identity
+    posts: tuple[Post, ...]
+    last_day: int
+    is_all: bool  # whether the last day was read to its end
+
+
+SHOWN, PREVIEW_PAGES = 5, 3
+
+
+def preview(wanted: Wanted) -> Preview:
+    """Log in, look, and store nothing. Refused says at which field what is wrong."""
+    try:
+        platform = registry.platform(wanted.platform)
+    except registry.UnknownPlatform as error:
+        raise Refused("platform", "unknown", str(error)) from error
+    stream = _stream(platform, wanted)
+    settings, secrets = split_settings(platform, wanted.settings)
+    identity, session = probe(platform, settings, secrets)
+    posts: list[Post] = []
+    is_all = True
+    day_ago = timezone.now() - dt.timedelta(days=1)
+    with HttpClient() as http:
+        connector = registry.connector_class(platform.key)(settings, secrets, session, identity=identity, http=http)
+        try:
+            for number, page in enumerate(connector.fetch(stream.key, wanted.query, {}), 1):
+                posts += page.posts
+                if any(post.said_at < day_ago for post in page.posts):
+                    break
+                if number == PREVIEW_PAGES:
+                    is_all = False
+                    break
+        except PlatformError as error:
+            raise Refused(_field_of(platform, error), error.code, problem_words(error.problem, platform.key)) from error
+    posts.sort(key=lambda post: post.said_at, reverse=True)
+    recent = sum(post.said_at >= day_ago for post in posts)
+    return Preview(identity, tuple(posts[:SHOWN]), recent, is_all)
 
 
 def _stream(platform: Platform, wanted: Wanted) -> Any:

@@ -20,6 +20,7 @@ from helpdesk.api.serializers import LineField, StrictSerializer
 from helpdesk.api.views import ReadResource
 from helpdesk.models import Brand
 from helpdesk.permissions import may
+from helpdesk.text.clean import cleaned
 from mentions import accounts, polling, sources
 from mentions.health import health
 from mentions.models import Quarantine, Source
@@ -95,11 +96,18 @@ class PlatformStream(serializers.Serializer[Any]):
     takes_query = serializers.BooleanField()
 
 
+class PlatformPermission(serializers.Serializer[Any]):
+    permission = serializers.CharField()
+    why = serializers.CharField()
+
+
 class PlatformShape(serializers.Serializer[Any]):
     key = serializers.CharField()
     name = serializers.CharField()
     settings = PlatformSetting(many=True)
     streams = PlatformStream(many=True)
+    permissions = PlatformPermission(many=True)
+    guide = serializers.CharField(allow_blank=True)
 
 
 @extend_schema_serializer(many=False)
@@ -144,6 +152,20 @@ class SourceChange(StrictSerializer):
     )
 
 
+class PreviewItem(serializers.Serializer[Any]):
+    author = serializers.CharField()
+    text = serializers.CharField()
+    said_at = serializers.DateTimeField()
+    url = serializers.CharField(allow_blank=True)
+
+
+class PreviewShape(serializers.Serializer[Any]):
+    handle = serializers.CharField()
+    items = PreviewItem(many=True)
+    last_day = serializers.IntegerField(help_text="How many of what was read came in the last 24 hours.")
+    is_all = serializers.BooleanField(help_text="Whether the last day was read to its end.")
+
+
 class SourceFilter(BrandFilter):
     platform = filters.CharFilter(field_name="account__platform", max_length=30)
 
@@ -163,6 +185,25 @@ class SourceView(ReadResource):
         brand = self.brand_asked(given.pop("brand", None), "source.edit")
         source = accounts.add_source(brand, self.me, accounts.Wanted(**given))
         return Response(self.get_serializer(self.rows().get(pk=source.pk)).data, status=201)
+
+    @extend_schema(request=SourceInput, responses=PreviewShape)
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """What this source would bring: logs in, reads a little, stores nothing."""
+        given = self.body(SourceInput)
+        self.brand_asked(given.pop("brand", None), "source.edit")
+        found = accounts.preview(accounts.Wanted(**given))
+        items = [
+            {
+                "author": post.author.name or post.author.handle,
+                "text": cleaned(post.text).text[:500],
+                "said_at": post.said_at,
+                "url": post.url,
+            }
+            for post in found.posts
+        ]
+        shape = {"handle": found.identity.handle, "items": items, "last_day": found.last_day, "is_all": found.is_all}
+        return Response(PreviewShape(shape).data)
 
     @extend_schema(request=SourceChange)
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -237,7 +278,15 @@ def _platform(key: str) -> dict[str, Any]:
         for s in platform.settings
     ]
     streams = [{"key": s.key, "name": s.name, "takes_query": s.takes_query} for s in platform.streams]
-    return {"key": key, "name": platform.name, "settings": fields, "streams": streams}
+    asked = [{"permission": name, "why": why} for name, why in platform.permissions]
+    return {
+        "key": key,
+        "name": platform.name,
+        "settings": fields,
+        "streams": streams,
+        "permissions": asked,
+        "guide": platform.guide,
+    }
 
 
 def add_routes(router: DefaultRouter) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 from django.contrib import messages as flash
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -22,11 +24,12 @@ from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Brand
 from helpdesk.permissions import brands_where, may, may_anywhere
 from helpdesk.workflow.tickets import Conflict, Refused
-from mentions import accounts, polling, sources
+from mentions import accounts, money, polling, sources
 from mentions.health import health
 from mentions.models import Quarantine, Source
 from mentions.platforms import registry
 from mentions.platforms.base import Platform
+from mentions.seal import Unreadable, seal, unseal
 
 
 def urls(desk: DeskSite) -> list[Any]:
@@ -60,14 +63,22 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any], status: 
 def all_sources(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     found = Source.objects.visible_to(request.user).select_related("account__channel", "brand")
+    rows_found = list(found.order_by("brand__name", "name"))
+    used = money.used_by([row.account_id for row in rows_found])
+    open_items = Quarantine.objects.visible_to(request.user).filter(settled_at=None)
+    aside = dict(open_items.order_by().values("source").annotate(count=Count("id")).values_list("source", "count"))
     rows = [
         {
             "source": row,
             "health": health(row, now),
             "may_poll": may(me(request), "source.poll", row.brand_id),
             "may_edit": may(me(request), "source.edit", row.brand_id),
+            "used": used[row.account_id],
+            "spent": money.dollars(used[row.account_id].micros_month),
+            "spent_today": money.dollars(used[row.account_id].micros_today),
+            "set_aside": aside.get(row.pk, 0),
         }
-        for row in found.order_by("brand__name", "name")
+        for row in rows_found
     ]
     offered = (
         [registry.platform(key) for key in registry.offered()] if may_anywhere(request.user, "source.edit") else []
@@ -87,19 +98,43 @@ class SourceForm(forms.Form):
         label=gettext_lazy("Search for"), max_length=512, required=False, help_text=gettext_lazy("Only for a search.")
     )
 
-    def __init__(self, *args: Any, platform: Platform, brands: list[int], **kwargs: Any) -> None:
+    monthly_budget = forms.DecimalField(
+        label=gettext_lazy("Monthly budget"),
+        min_value=0,
+        max_digits=9,
+        decimal_places=2,
+        required=False,
+        help_text=gettext_lazy("Dollars. Reading slows as it is used up, and stops while answers can still be paid."),
+    )
+
+    def __init__(
+        self, *args: Any, platform: Platform, brands: list[int], kept: Mapping[str, str] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.platform = platform
+        self.platform, self.kept = platform, dict(kept or {})
+        if not platform.is_paid:
+            del self.fields["monthly_budget"]
         self.fields["brand"].queryset = Brand.objects.filter(pk__in=brands)  # type: ignore[attr-defined]
         self.fields["stream"].choices = [(stream.key, stream.name) for stream in platform.streams]  # type: ignore[attr-defined]
         if not any(stream.takes_query for stream in platform.streams):
             del self.fields["query"]
         add_settings(self, platform)
+        self.loosen()
+
+    def loosen(self) -> None:
+        """Secrets typed a moment ago need not be typed again."""
+        for name in self.kept:
+            self.fields[f"settings.{name}"].required = False
 
     def wanted(self) -> accounts.Wanted:
         given = self.cleaned_data
         return accounts.Wanted(
-            self.platform.key, given["name"], settings_of(self), given["stream"], given.get("query", "")
+            self.platform.key,
+            given["name"],
+            {**self.kept, **settings_of(self)},
+            given["stream"],
+            given.get("query", ""),
+            monthly_budget=given.get("monthly_budget"),
         )
 
 
@@ -148,22 +183,48 @@ def add_source(request: HttpRequest, key: str) -> HttpResponse:
         flash.error(request, _("There is no platform “%(key)s”.") % {"key": key})
         return redirect("desk:sources")
     platform = registry.platform(key)
-    form = SourceForm(request.POST or None, platform=platform, brands=brands)
+    kept = _kept_secrets(request, key)
+    form = SourceForm(request.POST or None, platform=platform, brands=brands, kept=kept)
+    found = None
     if request.method == "POST" and form.is_valid():
         try:
-            source = accounts.add_source(form.cleaned_data["brand"], me(request), form.wanted())
+            wanted = form.wanted()
+            if "start" in request.POST:
+                source = accounts.add_source(form.cleaned_data["brand"], me(request), wanted)
+                request.session.pop(ADDING, None)
+                flash.success(request, _("Connected. “%(name)s” is listened to from now on.") % {"name": source.name})
+                return redirect("desk:sources")
+            found = accounts.preview(wanted)
+            _keep_secrets(request, platform, wanted.settings)
+            form.loosen()
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
-        else:
-            flash.success(request, _("Connected. “%(name)s” is listened to from now on.") % {"name": source.name})
-            return redirect("desk:sources")
     title = _("Listen to %(platform)s") % {"platform": platform.name}
-    return _page(
-        request,
-        "desk/source_form.html",
-        {"form": form, "title": title, "platform": platform},
-        400 if form.errors else 200,
-    )
+    context = {"form": form, "title": title, "platform": platform, "found": found}
+    return _page(request, "desk/source_form.html", context, 400 if form.errors else 200)
+
+
+ADDING = "adding-source"
+
+
+def _keep_secrets(request: HttpRequest, platform: Platform, settings: Mapping[str, str]) -> None:
+    """What was typed stays, sealed, between the test and the start: nobody types a password twice."""
+    secret = {
+        setting.name: settings[setting.name]
+        for setting in platform.settings
+        if setting.secret and settings.get(setting.name)
+    }
+    request.session[ADDING] = {"platform": platform.key, "sealed": seal(secret)}
+
+
+def _kept_secrets(request: HttpRequest, key: str) -> dict[str, str]:
+    kept = request.session.get(ADDING) or {}
+    if kept.get("platform") != key:
+        return {}
+    try:
+        return dict(unseal(kept["sealed"]))
+    except Unreadable:
+        return {}
 
 
 class SourceSettings(forms.Form):
@@ -174,6 +235,19 @@ class SourceSettings(forms.Form):
     budget_per_hour = forms.IntegerField(
         label=gettext_lazy("Requests an hour, at most"), min_value=1, max_value=100_000
     )
+    monthly_budget = forms.DecimalField(
+        label=gettext_lazy("Monthly budget"),
+        min_value=0,
+        max_digits=9,
+        decimal_places=2,
+        required=False,
+        help_text=gettext_lazy("Dollars, for the whole account; empty: none."),
+    )
+
+    def __init__(self, *args: Any, is_paid: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_paid:
+            del self.fields["monthly_budget"]
 
 
 @require_http_methods(["GET", "POST"])
@@ -182,7 +256,9 @@ def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
     demand(request, "source.edit", source.brand_id)
     platform = registry.platform(source.account.platform)
     initial = {name: getattr(source, name) for name in ("name", "rhythm_seconds", "budget_per_hour")}
-    form = SourceSettings(request.POST or None, initial=initial)
+    if platform.is_paid:
+        initial["monthly_budget"] = source.account.monthly_budget
+    form = SourceSettings(request.POST or None, initial=initial, is_paid=platform.is_paid)
     add_settings(form, platform, kept=source.account.settings)
     if request.method == "POST" and form.is_valid():
         given = settings_of(form)
@@ -202,6 +278,7 @@ def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
         "source": source,
         "platform": platform,
         "health": health(source, timezone.now()),
+        "hook": request.build_absolute_uri(source.account.hook_path) if source.account.hook_path else "",
         "title": source.name,
     }
     return _page(request, "desk/source_form.html", context, 400 if form.errors else 200)

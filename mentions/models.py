@@ -43,7 +43,6 @@ class Account(BrandRow):
     hook_token = models.CharField(
         max_length=64, unique=True, null=True, blank=True, editable=False, help_text=_("In the address it pushes to.")
     )
-    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("When the log-in expires, where we know."))
 
     class Meta:
         verbose_name = _("account")

@@ -7,7 +7,7 @@ sending stops when all is used. Each account's use is counted in rows, so that e
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -83,14 +83,21 @@ def spent_this_month(account: Account) -> int:
     return int(rows.aggregate(total=Sum("micros"))["total"] or 0)
 
 
-def used(account: Account) -> Used:
-    now = timezone.now().date()
-    rows = list(Usage.objects.filter(account=account, day__gte=now.replace(day=1)))
-    month: dict[str, int] = {}
-    for row in rows:
-        month[row.what] = month.get(row.what, 0) + row.count
-    today = {row.what: row.count for row in rows if row.day == now}
-    return Used(today, month, sum(row.micros for row in rows if row.day == now), sum(row.micros for row in rows))
+def used_by(accounts: Collection[int]) -> dict[int, Used]:
+    """Of each of these accounts, today and this month (UTC): one query."""
+    today = timezone.now().date()
+    found = {key: Used({}, {}, 0, 0) for key in accounts}
+    for row in Usage.objects.filter(account__in=accounts, day__gte=today.replace(day=1)):
+        before = found[row.account_id]
+        month = {**before.month, row.what: before.month.get(row.what, 0) + row.count}
+        is_today = row.day == today
+        found[row.account_id] = Used(
+            {**before.today, row.what: row.count} if is_today else before.today,
+            month,
+            before.micros_today + (row.micros if is_today else 0),
+            before.micros_month + row.micros,
+        )
+    return found
 
 
 def budget(account: Account) -> int | None:

@@ -53,7 +53,7 @@ class MastodonStage:
         self.server.always(LIST, fault.retry_after(seconds))
 
     def break_down(self) -> None:
-        self.server.fault(LIST, fault.Status(503))
+        self.server.fault(LIST, fault.Status(503), times=2)  # the second time it is asked for less
 
     def revoke(self) -> None:
         self.server.revoke(TOKEN)
@@ -186,3 +186,48 @@ class TestAnswering:
         liked = world.api(world.agent).post(f"/api/v1/tickets/{Ticket.objects.get().pk}/acknowledge/")
         delivery.deliver(liked.json()["id"])
         assert stage.server.favourites_by(stage.us) == [Mention.objects.get().local_id]
+
+
+@pytest.mark.django_db
+class TestOddServers:
+    def test_a_mention_that_was_boosted_is_the_mention(self, stage: MastodonStage) -> None:
+        local = stage.server.post(stage.ana, "hello there", mention=[stage.us])
+        status = stage.server.uri(local)
+        stage.server.drop_notifications(stage.us)
+        import httpx
+
+        inner = httpx.get(
+            f"{stage.server.url}/api/v1/statuses/{local}", headers={"authorization": f"Bearer {TOKEN}"}
+        ).json()
+        ben = {**inner["account"], "id": "77", "username": "ben", "acct": "ben"}
+        wrapped = {
+            **inner,
+            "id": inner["id"] + "9",
+            "uri": status + "/boost",
+            "content": "",
+            "account": ben,
+            "reblog": inner,
+        }
+        item = {"id": "900", "type": "mention", "created_at": inner["created_at"], "account": ben, "status": wrapped}
+        stage.server.raw_notification(stage.us, item)
+        heard(stage)
+        message = Message.objects.get()
+        assert "hello there" in message.text
+        assert Mention.objects.get().external_id == status
+
+    def test_a_server_that_stumbles_over_quotes_is_asked_for_mentions_alone(self, stage: MastodonStage) -> None:
+        stage.say("hello")
+        stage.server.fault(LIST, fault.Status(500))
+        assert heard(stage)["new"] == 1
+
+    def test_a_hashtag_is_escaped(self, world: World, stage: MastodonStage) -> None:
+        settings = {"base_url": stage.server.url, "access_token": TOKEN}
+        source = connect(world, "mastodon", settings, stream="hashtag", query="#a/b c?d")
+        assert polling.poll(source.pk, forced=True).get("problem", {}).get("code") != "unreachable"
+
+    def test_an_unknown_visibility_is_answered_in_private_circles(self, stage: MastodonStage) -> None:
+        from mentions.platforms.mastodon.connector import _as_open_as
+
+        assert [_as_open_as(kind) for kind in ("public", "unlisted", "local", "list", "")] == [
+            "public", "unlisted", "local", "private", "private",
+        ]  # fmt: skip

@@ -11,6 +11,7 @@ import datetime as dt
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
@@ -40,6 +41,7 @@ TYPES = ("mention", "quote")
 FIRST_LOOK = dt.timedelta(days=7)
 MOST_PAGES = 200
 MOST_PARTS = 4
+CLOCK = dt.timedelta(seconds=5)  # by which a server's times may be out of order
 SEVERAL = 20  # ids that one look-up takes
 
 
@@ -95,43 +97,58 @@ class Mastodon(Server):
 
     def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
         if stream == "hashtag":
-            tag = query.strip().lstrip("#")
+            tag = quote(query.strip().lstrip("#"), safe="")
             return self._listed(f"/api/v1/timelines/tag/{tag}", {"limit": 40}, cursor)
-        return self._listed(NOTIFICATIONS, {"types[]": list(TYPES), "limit": 80, "include_filtered": "true"}, cursor)
+        params = {"types[]": list(TYPES), "limit": 80, "include_filtered": "true"}
+        return self._listed(NOTIFICATIONS, params, cursor)
 
     def _listed(self, path: str, params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Page]:
-        """Forward from `min_id`, a durable position, until a page is empty; the first time backward for a week."""
-        position = str(cursor.get("min_id") or "")
+        """Forward from `min_id`, a durable position, until a page brings nothing; the first time backward for a week.
+
+        A server that does not know the position brings its oldest page: what is older than the position was begins anew.
+        """
+        position, seen = str(cursor.get("min_id") or ""), set[str]()
+        before = _time_or_none(cursor.get("at"))
         if not position:
             yield from self._first_look(path, params)
             return
         for _number in range(MOST_PAGES):
-            items = self.decoded_list(self.call("GET", path, params={**params, "min_id": position}))
-            newest = _newest(items)
-            if newest and not statuses.later(newest, position):
-                # a position this server does not know brings its oldest page: begin again
+            items = self._read(path, {**params, "min_id": position})
+            fresh = [item for item in items if _id(item) not in seen]
+            end = _latest(items)
+            at = _created_at(end)
+            if before and at and at < before - CLOCK:
                 yield from self._first_look(path, params)
                 return
-            position = newest or position
-            if items:
-                yield self._page(items, {"min_id": position})
-            if not items or not newest:
+            seen |= {_id(item) for item in items}
+            if fresh:
+                position, before = _id(end) or position, at or before
+                yield self._page(fresh, _position(position, before))
+            if not fresh or not end:
                 return
+
+    def _read(self, path: str, params: Mapping[str, Any]) -> list[Any]:
+        try:
+            return self.decoded_list(self.call("GET", path, params=params))
+        except PlatformError as error:
+            if "types[]" not in params or error.code not in ("refused", "unavailable") or len(params["types[]"]) == 1:
+                raise
+            # older servers stumble over a kind of notification that they do not know
+            return self.decoded_list(self.call("GET", path, params={**params, "types[]": list(TYPES[:1])}))
 
     def _first_look(self, path: str, params: Mapping[str, Any]) -> Iterator[Page]:
         """Newest first, a week back; the position comes with the last page."""
         oldest_wanted = dt.datetime.now(dt.UTC) - FIRST_LOOK
-        newest, before = "", ""
+        newest: Any = None
+        before = ""
         for number in range(MOST_PAGES):
-            items = self.decoded_list(
-                self.call("GET", path, params={**params, **({"max_id": before} if before else {})})
-            )
-            newest, oldest = newest or _newest(items), _oldest(items)
+            items = self._read(path, {**params, **({"max_id": before} if before else {})})
+            newest, oldest = newest or _latest(items), _oldest(items)
             over = not oldest or oldest == before or any(_is_before(item, oldest_wanted) for item in items)
             before = oldest
             last = over or number == MOST_PAGES - 1
             fresh = [item for item in items if not _is_before(item, oldest_wanted)]
-            yield self._page(fresh, {"min_id": newest} if last and newest else None)
+            yield self._page(fresh, _position(_id(newest), _created_at(newest)) if last and newest else None)
             if last:
                 return
 
@@ -146,8 +163,7 @@ class Mastodon(Server):
             if item["type"] not in TYPES:
                 return None
             status = item["status"]
-        if not isinstance(status, dict):
-            raise TypeError("status is no object")
+        status = statuses.itself(status)
         reply_to = status.get("in_reply_to_id")
         if not reply_to:
             return statuses.post_of(status, us=self.us, root=None)
@@ -203,7 +219,7 @@ class Mastodon(Server):
 
     def _as_it_is(self, status: Any) -> Post:
         """A known status: where it stands has been read before."""
-        return statuses.post_of(status, us=self.us, root=None)
+        return statuses.post_of(statuses.itself(status), us=self.us, root=None)
 
     def replies(self, item: Ref) -> Page:
         if not item.local_id:
@@ -311,7 +327,7 @@ class Mastodon(Server):
                 statuses.person_id(status["account"]) == self.us
                 and status.get("in_reply_to_id") == payload["reply_to"]
                 and time_of(status["created_at"], "created_at") >= since
-                and text.same(statuses.words_of(status), str(payload["text"]))
+                and any(text.same(words, str(payload["text"])) for words in statuses.ways_of(status))
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
@@ -325,24 +341,46 @@ def _sent(status: Mapping[str, Any]) -> Sent:
 
 
 def _as_open_as(visibility: str) -> str:
-    """A reply is no more public than what it answers."""
-    return visibility if visibility in ("public", "unlisted", "private") else "public"
+    """A reply is no more public than what it answers; servers have kinds of their own."""
+    return visibility if visibility in ("public", "unlisted", "private", "local") else "private"
 
 
 def _is_status(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("id"), str) and isinstance(value.get("account"), dict)
 
 
-def _ids(items: Sequence[Any]) -> list[str]:
-    return [item["id"] for item in items if isinstance(item, dict) and isinstance(item.get("id"), str) and item["id"]]
+def _id(item: Any) -> str:
+    name = item.get("id") if isinstance(item, dict) else None
+    return name if isinstance(name, str) else ""
 
 
-def _newest(items: Sequence[Any]) -> str:
-    return max(_ids(items), key=lambda name: (len(name), name), default="")
+def _latest(items: Sequence[Any]) -> Any:
+    """The newest item: pages are newest first, on some servers oldest first; ids within a second need not be in order."""
+    named = [item for item in items if _id(item)]
+    if not named:
+        return None
+    first, last = named[0], named[-1]
+    first_at, last_at = _created_at(first), _created_at(last)
+    return last if first_at and last_at and last_at > first_at else first
+
+
+def _position(position: str, at: dt.datetime | None) -> dict[str, str]:
+    return {"min_id": position, **({"at": at.isoformat()} if at else {})}
+
+
+def _created_at(item: Any) -> dt.datetime | None:
+    return _time_or_none(item.get("created_at")) if isinstance(item, dict) else None
+
+
+def _time_or_none(value: Any) -> dt.datetime | None:
+    try:
+        return time_of(value, "time")
+    except ValueError:
+        return None
 
 
 def _oldest(items: Sequence[Any]) -> str:
-    return min(_ids(items), key=lambda name: (len(name), name), default="")
+    return min(filter(None, map(_id, items)), key=lambda name: (len(name), name), default="")
 
 
 def _is_before(item: Any, moment: dt.datetime) -> bool:

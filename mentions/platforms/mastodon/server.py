@@ -54,7 +54,7 @@ class Server(Connector):
             return PlatformError("throttled", detail, retry_after=_wait(response.headers))
         if status >= 500:
             return PlatformError("unavailable", f"HTTP {status}", maybe_done=True, retry_after=_wait(response.headers))
-        if status == 401 or (status in (400, 403) and self._is_shut_out()):
+        if status == 401 or (status in (400, 403, 422) and self._is_shut_out()):
             return PlatformError("credentials", detail, permanent=True)
         if status == 403:
             return PlatformError("forbidden", detail, permanent=True)
@@ -66,7 +66,7 @@ class Server(Connector):
 
     def _is_shut_out(self) -> bool:
         """Whether the token itself is no longer good, where a status may mean that or something else."""
-        return self._asked("GET", VERIFY).status in (400, 401, 403)
+        return self._asked("GET", VERIFY).status in (400, 401, 403, 422)
 
     def described(self) -> dict[str, Any]:
         """What the server says of itself: limits and version. Older servers have only the first form."""

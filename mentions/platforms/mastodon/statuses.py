@@ -8,7 +8,7 @@ from typing import Any
 from mentions.platforms.base import Author, Post, count_of, text_of, time_of
 from mentions.platforms.html import text_of_html
 
-PRIVATE = ("private", "direct")
+OPEN = ("public", "unlisted", "local")
 
 
 def author_of(account: Mapping[str, Any]) -> Author:
@@ -34,9 +34,18 @@ def local_id(status: Mapping[str, Any]) -> str:
     return text_of(status["id"], "status.id")
 
 
-def later(one: str, other: str) -> bool:
-    """Whether id `one` is newer: ids are numbers or ULIDs in text, and of both the longer and then greater is newer."""
-    return (len(one), one) > (len(other), other)
+def itself(status: Any) -> Mapping[str, Any]:
+    """The status that was written: some servers wrap one that somebody boosted."""
+    if not isinstance(status, dict):
+        raise TypeError("status is no object")
+    wrapped = status.get("reblog")
+    return wrapped if isinstance(wrapped, dict) else status
+
+
+def ways_of(status: Mapping[str, Any]) -> list[str]:
+    """Its words as they are shown, and as they were written where the server tells: it may have formatted them."""
+    source = status.get("text")
+    return [words_of(status), *([source] if isinstance(source, str) else [])]
 
 
 def words_of(status: Mapping[str, Any]) -> str:
@@ -78,7 +87,7 @@ def post_of(
         root_author_id="" if thread else person_id(first["account"]),
         url=str(status.get("url") or ""),
         ours=author.external_id == us,
-        private=visibility in PRIVATE,
+        private=visibility not in OPEN,
         replies=count_of(status.get("replies_count")),
         reference={"id": local_id(status), "acct": author.handle, "visibility": visibility},
         raw=status,
