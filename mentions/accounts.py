@@ -22,7 +22,7 @@ from helpdesk.text.clean import one_line
 from helpdesk.workflow.tickets import Refused
 from mentions.models import Account, Source
 from mentions.platforms import registry
-from mentions.platforms.base import WORDS, Connector, Identity, Keeper, Platform, PlatformError, Post
+from mentions.platforms.base import WORDS, Authorisation, Connector, Identity, Keeper, Platform, PlatformError, Post
 from mentions.seal import Unreadable, seal
 
 log = logging.getLogger(__name__)
@@ -115,8 +115,13 @@ class Wanted:
     monthly_budget: Decimal | None = None
 
 
-def split_settings(platform: Platform, given: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-    """(open, secret) settings, complete and of the right kind; Refused names the first that is not."""
+def split_settings(
+    platform: Platform, given: Mapping[str, Any], *, complete: bool = True
+) -> tuple[dict[str, str], dict[str, str]]:
+    """(open, secret) settings, complete and of the right kind; Refused names the first that is not.
+
+    Where they need not be `complete`, secrets may still be missing.
+    """
     known = {setting.name for setting in platform.settings}
     unknown = sorted(set(given) - known)
     if unknown:
@@ -132,7 +137,7 @@ def split_settings(platform: Platform, given: Mapping[str, Any]) -> tuple[dict[s
         if not isinstance(raw, str):
             raise Refused(f"settings.{setting.name}", "no_text", _("This must be text."))
         value = raw.strip()
-        if not value and setting.required:
+        if not value and setting.required and (complete or not setting.secret):
             raise Refused(
                 f"settings.{setting.name}",
                 "required",
@@ -251,6 +256,28 @@ def _known_log_in(
         except Unreadable:
             continue
     return None
+
+
+def begin_authorising(wanted: Wanted, back: str, state: str) -> Authorisation:
+    """Where to send the person; Refused where the server will not have us."""
+    platform = registry.platform(wanted.platform)
+    settings, secrets = split_settings(platform, wanted.settings, complete=False)
+    with HttpClient() as http:
+        try:
+            return registry.connector_class(platform.key)(settings, secrets, {}, http=http).authorise(back, state)
+        except PlatformError as error:
+            raise Refused(_field_of(platform, error), error.code, problem_words(error.problem, platform.key)) from error
+
+
+def authorised(wanted: Wanted, code: str, back: str, kept: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that the code they came back with stands for."""
+    platform = registry.platform(wanted.platform)
+    settings, secrets = split_settings(platform, wanted.settings, complete=False)
+    with HttpClient() as http:
+        try:
+            return registry.connector_class(platform.key)(settings, secrets, {}, http=http).redeem(code, back, kept)
+        except PlatformError as error:
+            raise Refused(_field_of(platform, error), error.code, problem_words(error.problem, platform.key)) from error
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from secrets import token_urlsafe
 from typing import Any
 
 from django import forms
 from django.contrib import messages as flash
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -37,6 +40,7 @@ def urls(desk: DeskSite) -> list[Any]:
     return [
         path("sources/", guard(all_sources), name="sources"),
         path("sources/add/<slug:key>/", guard(add_source), name="add_source"),
+        path("sources/authorised/", guard(authorised), name="authorised"),
         path("sources/<int:source_id>/", guard(edit_source), name="source"),
         path("sources/<int:source_id>/poll/", guard(poll_now), name="poll_source"),
         path("sources/<int:source_id>/pause/", guard(pause), name="pause_source"),
@@ -184,7 +188,10 @@ def add_source(request: HttpRequest, key: str) -> HttpResponse:
         return redirect("desk:sources")
     platform = registry.platform(key)
     kept = _kept_secrets(request, key)
-    form = SourceForm(request.POST or None, platform=platform, brands=brands, kept=kept)
+    typed = (request.session.get(ADDING) or {}).get("typed", {}) if kept else {}
+    form = SourceForm(request.POST or None, platform=platform, brands=brands, kept=kept, initial=typed)
+    if "authorise" in request.POST and platform.authorises:
+        return _to_the_platform(request, form)
     found = None
     if request.method == "POST" and form.is_valid():
         try:
@@ -207,6 +214,68 @@ def add_source(request: HttpRequest, key: str) -> HttpResponse:
 ADDING = "adding-source"
 
 
+def _to_the_platform(request: HttpRequest, form: SourceForm) -> HttpResponse:
+    """A page that leads to where the person says yes: a form may not lead away from here, a link may."""
+    platform, state = form.platform, token_urlsafe(24)
+    for setting in platform.settings:
+        if setting.secret:
+            form.fields[f"settings.{setting.name}"].required = False
+    if form.is_valid():
+        wanted = form.wanted()
+        try:
+            begun = accounts.begin_authorising(wanted, _back(request), state)
+        except Refused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
+        else:
+            typed = {name: value for name, value in request.POST.items() if name in form.fields}
+            typed = {
+                name: value
+                for name, value in typed.items()
+                if not isinstance(form.fields[name].widget, forms.PasswordInput)
+            }
+            kept = {"settings": dict(wanted.settings), "kept": dict(begun.kept)}
+            request.session[ADDING] = {"platform": platform.key, "state": state, "typed": typed, "begun": seal(kept)}
+            return _page(
+                request, "desk/authorise.html", {"url": begun.url, "platform": platform, "title": platform.name}
+            )
+    title = _("Listen to %(platform)s") % {"platform": platform.name}
+    return _page(request, "desk/source_form.html", {"form": form, "title": title, "platform": platform}, 400)
+
+
+def _back(request: HttpRequest) -> str:
+    return request.build_absolute_uri(reverse("desk:authorised"))
+
+
+@require_GET
+def authorised(request: HttpRequest) -> HttpResponse:
+    """They come back from the platform with a code: what it stands for is kept, sealed, for the form to start with."""
+    if not may_anywhere(request.user, "source.edit"):
+        raise PermissionDenied(_("Only managers connect accounts."))
+    adding = request.session.get(ADDING) or {}
+    state, code = request.GET.get("state", ""), request.GET.get("code", "")
+    if not adding.get("state") or not constant_time_compare(state, adding["state"]):
+        flash.error(request, _("This is not the authorisation that was begun here. Begin again."))
+        return redirect("desk:sources")
+    key = adding["platform"]
+    try:
+        begun = unseal(adding["begun"])
+        if not code:
+            raise Refused(
+                "", "denied", _("It was not authorised (%(why)s).") % {"why": request.GET.get("error", "")[:80]}
+            )
+        wanted = accounts.Wanted(key, "", begun["settings"])
+        found = accounts.authorised(wanted, code, _back(request), begun["kept"])
+    except (Refused, Unreadable) as error:
+        request.session.pop(ADDING, None)
+        flash.error(request, str(error))
+        return redirect("desk:add_source", key=key)
+    secret = {setting.name for setting in registry.platform(key).settings if setting.secret}
+    known = {name: value for name, value in begun["settings"].items() if name in secret}
+    request.session[ADDING] = {"platform": key, "typed": adding["typed"], "sealed": seal({**known, **found})}
+    flash.success(request, _("Authorised. Test it, or start listening."))
+    return redirect("desk:add_source", key=key)
+
+
 def _keep_secrets(request: HttpRequest, platform: Platform, settings: Mapping[str, str]) -> None:
     """What was typed stays, sealed, between the test and the start: nobody types a password twice."""
     secret = {
@@ -214,12 +283,13 @@ def _keep_secrets(request: HttpRequest, platform: Platform, settings: Mapping[st
         for setting in platform.settings
         if setting.secret and settings.get(setting.name)
     }
-    request.session[ADDING] = {"platform": platform.key, "sealed": seal(secret)}
+    before = request.session.get(ADDING) or {}
+    request.session[ADDING] = {"platform": platform.key, "sealed": seal(secret), "typed": before.get("typed", {})}
 
 
 def _kept_secrets(request: HttpRequest, key: str) -> dict[str, str]:
     kept = request.session.get(ADDING) or {}
-    if kept.get("platform") != key:
+    if kept.get("platform") != key or "sealed" not in kept:
         return {}
     try:
         return dict(unseal(kept["sealed"]))

@@ -187,6 +187,7 @@ API = [
     verb("notices/<pk>/read/", "notice", post(READ, 200, readers)),
     api("sources/", GET=LOOK, POST=post(MANAGER, 201, count(Source), SOURCE, outside=400)),
     api("sources/<pk>/", "source", GET=LOOK, PATCH=post(MANAGER, 200, column("source", "name"), {"name": "Renamed"})),
+    api("sources/preview/", POST=Rule(MANAGER, 200, lambda s: SOURCE, outside=400)),
     verb("sources/<pk>/poll/", "source", post(LEAD, 200, column("source", "lease_token"))),
     verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),
 ]  # fmt: skip
@@ -206,7 +207,13 @@ def contact(scene: Scene) -> dict[str, Any]:
 
 
 def source_form(scene: Scene) -> dict[str, Any]:
-    return {"brand": scene.north.brand.pk, "name": "New stream", "stream": "stream", "settings.shown_as": "mastodon"}
+    return {
+        "brand": scene.north.brand.pk,
+        "name": "New stream",
+        "stream": "stream",
+        "settings.shown_as": "mastodon",
+        "start": "1",
+    }
 
 
 SETTINGS = {"name": "Renamed", "rhythm_seconds": 60, "budget_per_hour": 600, "settings.shown_as": "mastodon"}
@@ -241,6 +248,7 @@ DESK = [
     desk("contact/", GET=Rule(AGENT), POST=post(AGENT, 302, count(Ticket), contact, outside=400)),
     desk("sources/", GET=LOOK),
     named(desk("sources/add/<key>/", GET=Rule(MANAGER), POST=post(MANAGER, 302, count(Source), source_form, outside=400)), key="demo"),
+    desk("sources/authorised/", GET=Rule(MANAGER, 302)),
     desk("sources/<source_id>/", "source", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("source", "name"), SETTINGS)),
     desk("sources/<source_id>/poll/", "source", POST=post(LEAD, 302, column("source", "lease_token"))),
     desk("sources/<source_id>/pause/", "source", POST=post(MANAGER, 302, column("source", "is_active"))),

@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from helpdesk import notices
 from helpdesk.models import (
+    Attachment,
     Brand,
     Channel,
     CloseReason,
@@ -162,6 +163,15 @@ class VersionSerializer(serializers.ModelSerializer[MessageVersion]):
         read_only_fields = fields
 
 
+class AttachmentSerializer(serializers.ModelSerializer[Attachment]):
+    """A file that came with a message; the desk serves it to people."""
+
+    class Meta:
+        model = Attachment
+        fields = ["id", "name", "media_type", "size"]
+        read_only_fields = fields
+
+
 class MessageSerializer(serializers.ModelSerializer[Message]):
     versions = VersionSerializer(many=True, read_only=True)
     reasons = serializers.SerializerMethodField(help_text="Why triage read it so: code, parameters, and in words.")
@@ -169,15 +179,21 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     author = SomebodySerializer(read_only=True, allow_null=True)
     profile = ProfileSerializer(read_only=True, allow_null=True)
     corrected = serializers.SerializerMethodField()
+    attachments = AttachmentSerializer(many=True, read_only=True)
+    quoted = serializers.SerializerMethodField(help_text="What it only repeats of earlier talk.")
 
     class Meta:
         model = Message
         fields = [
             "id", "brand", "ticket", "kind", "visibility", "text", "is_cut", "author", "profile", "parent", "url", "said_at", "heard_at",
             "sent_at", "edited_at", "deleted_at", "language", "intent", "sentiment", "urgency", "reach", "reasons", "corrected",
-            "versions",
+            "versions", "is_automatic", "quoted", "attachments",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def get_quoted(self, row: Message) -> str:
+        body = getattr(row, "body", None)
+        return body.quoted if body is not None else ""
 
     def get_reasons(self, row: Message) -> list[dict[str, Any]]:
         return [{**reason, "words": ports.reason_words(reason)} for reason in row.reasons]

@@ -334,7 +334,8 @@ class MessageView(ReadResource):
     needs = {"triage": "ticket.triage"}
 
     def rows(self) -> QuerySet[Message]:
-        return Message.objects.select_related("brand", "author", "profile").prefetch_related("versions")
+        found = Message.objects.select_related("brand", "author", "profile", "body")
+        return found.prefetch_related("versions", "attachments")
 
     @extend_schema(request=shapes.TriageInput)
     @action(detail=True, methods=["post"])

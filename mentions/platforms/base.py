@@ -7,7 +7,10 @@ How to write one: docs/adding-a-platform.md. What every one must survive: tests/
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import hashlib
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -132,6 +135,7 @@ class Platform:
     guide: str = ""  # how to get credentials, in a few sentences
     is_paid: bool = False  # reads and writes cost money there: a brand sets a monthly budget
     moderates: bool = False  # items may be held there until somebody approves them
+    authorises: bool = False  # in the browser, instead of a pasted token
     hooks: bool = False  # pushes what happens to /hooks/<platform>/<token>/
 
     def stream(self, key: str) -> Stream:
@@ -235,6 +239,14 @@ class Page:
     gone: tuple[str, ...] = ()  # external ids the platform says were deleted
     bounces: tuple[Bounce, ...] = ()
     cursor: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Authorisation:
+    """Where a person says yes, and what is to be kept until they come back (PKCE's verifier, the app's own secret)."""
+
+    url: str
+    kept: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -428,6 +440,14 @@ class Connector(ABC):
         """What stands beneath an item, some levels deep. Asked for where `Post.replies` of a lookup has grown."""
         return Page()
 
+    def authorise(self, back: str, state: str) -> Authorisation:
+        """Begin: `back` is where the platform sends the person to, with a code and this `state`."""
+        raise PlatformError("refused", "this platform takes a pasted token", permanent=True)
+
+    def redeem(self, code: str, back: str, kept: Mapping[str, str]) -> dict[str, str]:
+        """The secrets that a code stands for, by the names of settings."""
+        raise PlatformError("refused", "this platform takes a pasted token", permanent=True)
+
     def challenge(self, query: Mapping[str, str]) -> dict[str, Any] | None:
         """What to answer a platform that asks whether this hook is ours; None: that is no question of its. No request."""
         return None
@@ -495,6 +515,13 @@ class Connector(ABC):
             return response.json()
         except NetError as error:
             raise self.of_net(error) from error
+
+
+def pkce() -> tuple[str, str]:
+    """(verifier, challenge) of RFC 7636, S256."""
+    verifier = secrets.token_urlsafe(48)
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return verifier, base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def read_each(items: Any, read: Callable[[Any], Post | None]) -> tuple[list[Post], list[Malformed]]:

@@ -66,6 +66,7 @@ class Mastodon(Server):
         private_reply=True,
         like=True,
         lookup=True,
+        authorises=True,
         reads_per_hour=1800,  # a server takes 300 in five minutes from one account
         writes_per_hour=100,  # and 300 posts in three hours
         permissions=(

@@ -9,11 +9,21 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from helpdesk.net import Response
-from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, count_of, retry_after, said_in
+from mentions.platforms.base import (
+    LONGEST_WAIT,
+    Authorisation,
+    Connector,
+    PlatformError,
+    count_of,
+    pkce,
+    retry_after,
+    said_in,
+)
 
+SCOPES = ("read:accounts", "read:notifications", "read:statuses", "write:statuses", "write:favourites")
 VERIFY = "/api/v1/accounts/verify_credentials"
 CHARACTERS, URL_LENGTH = 500, 23  # where the server does not say
 
@@ -67,6 +77,47 @@ class Server(Connector):
     def _is_shut_out(self) -> bool:
         """Whether the token itself is no longer good, where a status may mean that or something else."""
         return self._asked("GET", VERIFY).status in (400, 401, 403, 422)
+
+    def authorise(self, back: str, state: str) -> Authorisation:
+        """Register ourselves with the server, as its API wants it, and send the person there."""
+        scopes = " ".join(SCOPES)
+        form = {"client_name": "Helpdesk", "redirect_uris": back, "scopes": scopes}
+        response = self.ask("POST", f"{self.base_url}/api/v1/apps", form=form)
+        if response.status not in (200, 201):
+            raise PlatformError("refused", said_in(response, "error") or f"HTTP {response.status}", permanent=True)
+        app = self.decoded(response)
+        client, secret = app.get("client_id"), app.get("client_secret")
+        if not isinstance(client, str) or not isinstance(secret, str):
+            raise PlatformError("undecodable", "an app without id and secret")
+        verifier, challenge = pkce()
+        asked = {
+            "response_type": "code",
+            "client_id": client,
+            "redirect_uri": back,
+            "scope": scopes,
+            "state": state,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        kept = {"client_id": client, "client_secret": secret, "verifier": verifier}
+        return Authorisation(f"{self.base_url}/oauth/authorize?{urlencode(asked)}", kept)
+
+    def redeem(self, code: str, back: str, kept: Mapping[str, str]) -> dict[str, str]:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": back,
+            "client_id": kept["client_id"],
+            "client_secret": kept["client_secret"],
+            "code_verifier": kept["verifier"],
+        }
+        response = self.ask("POST", f"{self.base_url}/oauth/token", form=form)
+        if response.status != 200:
+            raise PlatformError("credentials", said_in(response, "error_description", "error"), permanent=True)
+        token = self.decoded(response).get("access_token")
+        if not isinstance(token, str) or not token:
+            raise PlatformError("undecodable", "an answer without token")
+        return {"access_token": token}
 
     def described(self) -> dict[str, Any]:
         """What the server says of itself: limits and version. Older servers have only the first form."""

@@ -87,6 +87,7 @@ class X(Hearing):
         writes_per_hour=100,
         recheck_seconds=20 * 3600,  # each day's first look at a post costs; deletions are to be followed within a day
         is_paid=True,
+        authorises=True,
         hooks=True,
         permissions=(
             ("tweet.read", "to hear mentions"),

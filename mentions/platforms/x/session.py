@@ -7,11 +7,13 @@ import datetime as dt
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from helpdesk.net import NetError, Response
-from mentions.platforms.base import LONGEST_WAIT, Connector, PlatformError, retry_after, said_in
+from mentions.platforms.base import LONGEST_WAIT, Authorisation, Connector, PlatformError, pkce, retry_after, said_in
 from mentions.platforms.x.names import SPELLINGS, Spelling
 
+SCOPES = ("tweet.read", "users.read", "tweet.write", "dm.read", "dm.write", "offline.access")
 TOKEN = "/2/oauth2/token"  # noqa: S105 - a path
 EARLY = 120  # seconds before its end at which a token is renewed
 MONEY = ("creditsdepleted", "spendcapreached", "usagecapexceeded", "usage-capped", "problems/credits")
@@ -88,6 +90,34 @@ class Session(Connector):
     def _asked(self, method: str, path: str, params: Any, body: Any) -> Response:
         headers = {"authorization": f"Bearer {self.token}"}
         return self.ask(method, f"{self.base_url}{path}", params=params, body=body, headers=headers)
+
+    def authorise(self, back: str, state: str) -> Authorisation:
+        client = str(self.settings.get("client_id") or "")
+        if not client:
+            raise PlatformError("settings", "the client id of your app is missing", permanent=True)
+        verifier, challenge = pkce()
+        asked = {
+            "response_type": "code",
+            "client_id": client,
+            "redirect_uri": back,
+            "scope": " ".join(SCOPES),
+            "state": state,
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        host = "https://x.com" if self.base_url == "https://api.x.com" else self.base_url
+        return Authorisation(f"{host}/i/oauth2/authorize?{urlencode(asked)}", {"verifier": verifier})
+
+    def redeem(self, code: str, back: str, kept: Mapping[str, str]) -> dict[str, str]:
+        """X keeps a code for 30 seconds."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": back,
+            "code_verifier": kept["verifier"],
+        }
+        found = self.tokens(form)
+        return {"access_token": str(found["access_token"]), "refresh_token": str(found["refresh_token"])}
 
     def refresh(self) -> None:
         """New tokens for the refresh token, by one worker at a time: X takes each refresh token once."""
