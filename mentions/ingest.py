@@ -37,6 +37,7 @@ from mentions.reading import Ready, known, prepare
 log = logging.getLogger(__name__)
 
 PAYLOAD_BYTES = 64 * 1024
+AWAY = (OperationalError, InterfaceError, OSError, SoftTimeLimitExceeded)
 
 
 class LeaseLost(Exception):
@@ -100,8 +101,8 @@ def _store_all(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
     try:
         with transaction.atomic():
             return _store_set(lease, ready, now)
-    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
-        raise  # the database is away, or our time is up: nothing about the items
+    except AWAY:
+        raise  # the database is away, the disk full, or our time is up: nothing about the items
     except Exception as error:  # noqa: BLE001 - whatever one item does wrong must not cost the others
         log.warning("a page of source %s goes in item by item: %s", lease.source.pk, type(error).__name__)
     return sum(_store_one(lease, item, now) for item in ready)
@@ -111,7 +112,7 @@ def _store_one(lease: Lease, item: Ready, now: dt.datetime) -> int:
     try:
         with transaction.atomic():
             return _store_set(lease, [item], now)
-    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+    except AWAY:
         raise
     except Exception as error:  # noqa: BLE001 - see above; the item is kept with its error
         log.warning("item of source %s quarantined: %s", lease.source.pk, type(error).__name__)

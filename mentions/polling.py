@@ -103,6 +103,11 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
     except PlatformError as error:
         problem = error.problem
         _failed(lease, error, requests)
+    except OSError as error:  # our own disk, say
+        log.exception("polling source %s failed", source_id)
+        failure = PlatformError("house", error.strerror or type(error).__name__)
+        problem = failure.problem
+        _failed(lease, failure, requests)
     except Exception as error:
         log.exception("polling source %s failed", source_id)
         problem = {"code": "bug", "detail": type(error).__name__}

@@ -90,7 +90,8 @@ def _why_unfit(post: Post) -> str:
         value = getattr(post, name)
         if len(value) > limit or storable(value) != value:
             return f"{name} is longer than {limit} characters or holds broken ones"
-    if len(post.author.external_id) > 512 or not post.author.external_id:
+    author = post.author.external_id
+    if len(author) > 512 or not author or storable(author) != author:
         return "the author has no usable id"
     return "" if post.external_id and post.thread_key else "the item has no id"
 

@@ -45,6 +45,7 @@ WORDS = {
     "missing": "%(platform)s has no such item (any more).",
     "settings": "The settings of this source are not complete: %(detail)s",
     "unsure": "The line broke while sending; it may or may not have arrived.",
+    "house": "We could not store what came (%(detail)s). Nothing is lost: it is asked for again.",
     "bug": "We stumbled over this ourselves (%(detail)s). It is in the log.",
     "seal": "The stored password can no longer be read (the sealing key changed). Enter it again under Sources.",
 }

@@ -201,3 +201,28 @@ def test_25_a_token_revoked_in_the_middle_of_a_pass(stage: Stage) -> None:
         stage.heard(121)
     assert Notice.objects.filter(settled_at=None).count() == 0
     stage.judge(121)
+
+
+def test_17_edited_and_deleted_between_polls(stage: Stage, workers: Background) -> None:
+    edited, deleted, kept = stage.mention("a tpyo"), stage.mention("gone soon"), stage.mention("stays")
+    stage.heard(3)
+    stage.network.edit(edited, "@northwind.test a typo")
+    stage.network.delete(deleted)
+
+    def followed() -> bool:
+        texts = dict(Mention.objects.values_list("external_id", "message__text"))
+        return texts[edited].endswith("a typo") and texts[deleted] == ""
+
+    until(followed, 40, lambda: str(list(Message.objects.values_list("text", "deleted_at"))))
+    assert Message.objects.get(mention__external_id=kept).text.endswith("stays")
+    assert Message.objects.get(mention__external_id=edited).versions.get().text.endswith("a tpyo")
+    stage.judge(3)
+
+
+def test_18_a_body_of_50_megabytes(stage: Stage, workers: Background) -> None:
+    stage.mention("hello")
+    Source.objects.update(rhythm_seconds=4)
+    stage.network.fault(LIST, fault.Body(b'{"notifications":[' + b" " * 50 * 1024 * 1024 + b"]}"))
+    until(lambda: stage.problem() == "too_large", 20, lambda: str(stage.state()))
+    stage.heard(1)
+    stage.judge(1)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connections
 
-from helpdesk.models import Delivery, DeliveryPart, Notice, Ticket
+from helpdesk import erasing
+from helpdesk.models import Delivery, DeliveryPart, Message, Notice, Ticket
+from mentions import polling
+from mentions.models import Mention
 from tests.fakes import faults as fault
 from tests.faults.conftest import Stage, until
-from tests.processes import Background
+from tests.processes import Background, background
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -206,3 +210,24 @@ def test_24_the_same_form_sent_twice(asked: Stage) -> None:
     desk.post(f"/desk/tickets/{ticket.pk}/answer/", {"text": "And this.", "mode": "public", "once": once})
     asked.settled(Delivery.objects.order_by("-id")[0])
     assert asked.sent() == ["Only once.", "And this."]
+
+
+@pytest.mark.parametrize("how", ["deleted", "erased"])
+def test_27_the_customer_goes_while_an_answer_is_queued(stage: Stage, how: str) -> None:
+    post = stage.mention("my number is 7731")
+    polling.poll(stage.source.pk, forced=True)
+    sent = stage.reply("It is 7731, thank you.")
+    if how == "deleted":
+        stage.network.delete(post)
+        Mention.objects.update(check_at="2020-01-01T00:00Z")
+        polling.poll(stage.source.pk, forced=True)
+    else:
+        erasing.erase(sent.ticket.customer_id, stage.world.owner)
+    with background(tick=1):
+        stage.mention("somebody is heard meanwhile")
+        until(lambda: Mention.objects.filter(message__text__contains="meanwhile").exists(), 40)
+        time.sleep(3)
+    assert stage.sent() == []
+    sent.refresh_from_db()
+    assert sent.state == {"deleted": "failed", "erased": "cancelled"}[how]
+    assert not Message.objects.filter(kind="inbound", text__contains="7731").exists()
