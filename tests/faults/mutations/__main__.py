@@ -51,7 +51,8 @@ def verdict(patch: Path) -> tuple[str, float]:
         )
         if applied.returncode:
             return f"does not apply: {applied.stdout.strip()[-200:]}", time.monotonic() - begun
-        env = {**os.environ, "HELPDESK_DATA": str(Path(folder) / "var")}
+        shared = os.environ.get("HELPDESK_SHARED") or str(ROOT.parent / "shared")
+        env = {**os.environ, "HELPDESK_DATA": str(Path(folder) / "var"), "HELPDESK_SHARED": shared}
         command = [
             sys.executable,
             "-m",
