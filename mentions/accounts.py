@@ -280,6 +280,30 @@ def authorised(wanted: Wanted, code: str, back: str, kept: Mapping[str, str]) ->
             raise Refused(_field_of(platform, error), error.code, problem_words(error.problem, platform.key)) from error
 
 
+def last_day(account: Account, stream: str, query: str) -> tuple[list[Post], bool]:
+    """What a stream of a connected account brought in the last 24 hours, and whether that was read to its end."""
+    day_ago = timezone.now() - dt.timedelta(days=1)
+    with HttpClient() as http:
+        try:
+            connector = open_connector(account, http)
+            posts, is_all = _read_back(connector, stream, query, day_ago)
+        except PlatformError as error:
+            raise Refused("channel", error.code, problem_words(error.problem, account.platform)) from error
+    return [post for post in posts if post.said_at >= day_ago], is_all
+
+
+def _read_back(connector: Connector, stream: str, query: str, until: dt.datetime) -> tuple[list[Post], bool]:
+    """The newest posts, back to `until` or for a few pages; whether `until` was reached."""
+    posts: list[Post] = []
+    for number, page in enumerate(connector.fetch(stream, query, {}), 1):
+        posts += page.posts
+        if any(post.said_at < until for post in page.posts):
+            return posts, True
+        if number == PREVIEW_PAGES:
+            return posts, False
+    return posts, True
+
+
 @dataclass(frozen=True)
 class Preview:
     """What listening there would bring: who we are, the newest items, and how many came in the last day (of those read)."""
@@ -302,19 +326,11 @@ def preview(wanted: Wanted) -> Preview:
     stream = _stream(platform, wanted)
     settings, secrets = split_settings(platform, wanted.settings)
     identity, session = probe(platform, settings, secrets)
-    posts: list[Post] = []
-    is_all = True
     day_ago = timezone.now() - dt.timedelta(days=1)
     with HttpClient() as http:
         connector = registry.connector_class(platform.key)(settings, secrets, session, identity=identity, http=http)
         try:
-            for number, page in enumerate(connector.fetch(stream.key, wanted.query, {}), 1):
-                posts += page.posts
-                if any(post.said_at < day_ago for post in page.posts):
-                    break
-                if number == PREVIEW_PAGES:
-                    is_all = False
-                    break
+            posts, is_all = _read_back(connector, stream.key, wanted.query, day_ago)
         except PlatformError as error:
             raise Refused(_field_of(platform, error), error.code, problem_words(error.problem, platform.key)) from error
     posts.sort(key=lambda post: post.said_at, reverse=True)

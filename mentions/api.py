@@ -8,6 +8,7 @@ from typing import Any
 import django_filters as filters
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
@@ -21,10 +22,12 @@ from helpdesk.api.views import ReadResource
 from helpdesk.models import Brand
 from helpdesk.permissions import may
 from helpdesk.text.clean import cleaned
-from mentions import accounts, polling, sources
+from helpdesk.workflow.tickets import Refused
+from mentions import accounts, polling, sources, terms
 from mentions.health import health
-from mentions.models import Quarantine, Source
+from mentions.models import Account, Quarantine, Source, Term
 from mentions.platforms import registry
+from mentions.platforms.base import Post
 
 
 class HealthShape(serializers.Serializer[Any]):
@@ -193,15 +196,7 @@ class SourceView(ReadResource):
         given = self.body(SourceInput)
         self.brand_asked(given.pop("brand", None), "source.edit")
         found = accounts.preview(accounts.Wanted(**given))
-        items = [
-            {
-                "author": post.author.name or post.author.handle,
-                "text": cleaned(post.text).text[:500],
-                "said_at": post.said_at,
-                "url": post.url,
-            }
-            for post in found.posts
-        ]
+        items = [_previewed(post) for post in found.posts]
         shape = {"handle": found.identity.handle, "items": items, "last_day": found.last_day, "is_all": found.is_all}
         return Response(PreviewShape(shape).data)
 
@@ -220,6 +215,106 @@ class SourceView(ReadResource):
         409 while the platform asked us to wait or the hour's requests are used up."""
         self.no_body()
         return Response(polling.poll_now(self.get_object().pk))
+
+
+class TermSerializer(serializers.ModelSerializer[Term]):
+    brand = serializers.SlugRelatedField[Brand](slug_field="slug", read_only=True)
+    sources = serializers.PrimaryKeyRelatedField[Source](many=True, read_only=True)
+
+    class Meta:
+        model = Term
+        fields = ["id", "brand", "name", "include", "exclude", "language", "near_misses", "sources", "created_at"]
+        read_only_fields = fields
+
+
+def phrases(**options: Any) -> serializers.ListField:
+    return serializers.ListField(child=serializers.CharField(max_length=200), max_length=50, **options)
+
+
+class TermInput(StrictSerializer):
+    brand = serializers.CharField(max_length=50, required=False)
+    name = LineField(max_length=100)
+    include = phrases(help_text="Any of these, as whole words.")
+    exclude = phrases(required=False, default=list, help_text="None of these.")
+    language = serializers.RegexField(r"^[a-z]{2,3}$", required=False, default="", allow_blank=True)
+    near_misses = serializers.BooleanField(required=False, default=False)
+
+
+class TermChange(StrictSerializer):
+    name = LineField(max_length=100, required=False)
+    include = phrases(required=False)
+    exclude = phrases(required=False)
+    language = serializers.RegexField(r"^[a-z]{2,3}$", required=False, allow_blank=True)
+    near_misses = serializers.BooleanField(required=False)
+
+
+class ChannelInput(StrictSerializer):
+    channel = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="Of a connected account.")
+
+
+class BroughtShape(serializers.Serializer[Any]):
+    count = serializers.IntegerField(help_text="How many of the last day's posts fit.")
+    read = serializers.IntegerField()
+    is_all = serializers.BooleanField()
+    items = PreviewItem(many=True)
+
+
+class TermView(ReadResource):
+    """What a brand listens for beyond its own handle."""
+
+    serializer_class = TermSerializer
+    filterset_class = BrandFilter
+    needs = {"partial_update": "source.edit", "listen": "source.edit", "preview": "source.edit"}
+
+    def rows(self) -> QuerySet[Term]:
+        return Term.objects.select_related("brand").prefetch_related("sources")
+
+    @extend_schema(request=TermInput, responses={201: TermSerializer})
+    def create(self, request: Request) -> Response:
+        given = self.body(TermInput)
+        brand = self.brand_asked(given.pop("brand", None), "source.edit")
+        term = terms.create(brand, self.me, **given)
+        return Response(self.get_serializer(self.rows().get(pk=term.pk)).data, status=201)
+
+    @extend_schema(request=TermChange)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Accounts that listen for it ask for the new words from now on."""
+        term = terms.change(self.get_object().pk, self.me, **self.body(TermChange))
+        return Response(self.get_serializer(self.rows().get(pk=term.pk)).data)
+
+    @extend_schema(request=ChannelInput)
+    @action(detail=True, methods=["post"])
+    def listen(self, request: Request, pk: str) -> Response:
+        """Ask a connected account's platform for it: a source for each query that takes."""
+        term = self.get_object()
+        terms.listen(term.pk, self._account(term), self.me)
+        return Response(self.get_serializer(self.rows().get(pk=term.pk)).data)
+
+    @extend_schema(request=ChannelInput, responses=BroughtShape)
+    @action(detail=True, methods=["post"])
+    def preview(self, request: Request, pk: str) -> Response:
+        """What it would have brought in the last day; stores nothing."""
+        term = self.get_object()
+        found = terms.preview(self._account(term), term)
+        items = [_previewed(post) for post in found.posts]
+        return Response({"count": found.count, "read": found.read, "is_all": found.is_all, "items": items})
+
+    def _account(self, term: Term) -> Account:
+        channel = self.body(ChannelInput)["channel"]
+        rows = Account.objects.filter(brand=term.brand_id, channel=channel).select_related("channel")
+        account = rows.first()
+        if account is None:
+            raise Refused("channel", "unknown", _("There is no connected account with that channel."))
+        return account
+
+
+def _previewed(post: Post) -> dict[str, Any]:
+    return {
+        "author": post.author.name or post.author.handle,
+        "text": cleaned(post.text).text[:500],
+        "said_at": post.said_at,
+        "url": post.url,
+    }
 
 
 class QuarantineSerializer(serializers.ModelSerializer[Quarantine]):
@@ -291,5 +386,6 @@ def _platform(key: str) -> dict[str, Any]:
 
 def add_routes(router: DefaultRouter) -> None:
     router.register("sources", SourceView, "source")
+    router.register("terms", TermView, "term")
     router.register("quarantine", QuarantineView, "quarantine")
     router.register("platforms", PlatformView, "platform")

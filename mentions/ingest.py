@@ -27,7 +27,7 @@ from helpdesk.models import DeliveryPart, Message
 from helpdesk.states import PartState
 from helpdesk.text.clean import storable
 from helpdesk.workflow import forget
-from mentions import bouncing, placing
+from mentions import bouncing, placing, terms
 from mentions.alive import still_here
 from mentions.models import Account, Heard, Mention, Payload, Quarantine, Source
 from mentions.platforms import registry
@@ -63,7 +63,7 @@ def store(lease: Lease, page: Page, connector: Connector) -> None:
     """Store one page and its cursor. LeaseLost where the source is another worker's by now."""
     account, now = lease.source.account, timezone.now()
     still_here()
-    ready, malformed = prepare(account, page.posts, now, connector)
+    ready, malformed = prepare(account, terms.sifted(lease.source.term, page.posts), now, connector)
     with transaction.atomic():
         source = fenced(lease)
         intake.lock(account.brand)

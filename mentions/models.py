@@ -84,6 +84,23 @@ class Usage(BrandRow):
         constraints = [models.UniqueConstraint(fields=["account", "day", "what"], name="usage_once")]
 
 
+class Term(BrandRow):
+    """What a brand listens for beyond its own handle. `include`: any of these; `exclude`: none of these."""
+
+    name = models.CharField(_("name"), max_length=100)
+    include = models.JSONField(default=list)
+    exclude = models.JSONField(default=list, blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True)
+    near_misses = models.BooleanField(_("near-miss spellings"), default=False)
+
+    class Meta:
+        verbose_name = _("search term")
+        constraints = [models.UniqueConstraint(fields=["brand", "name"], name="term_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class SourceQuerySet(BrandQuerySet["Source"]):
     def due(self, now: dt.datetime) -> Self:
         """Sources to poll now: in use, connected, due, and not in another worker's hands."""
@@ -101,6 +118,9 @@ class Source(BrandRow):
     account = models.ForeignKey(Account, models.CASCADE, related_name="sources")
     kind = models.CharField(max_length=30)
     query = models.CharField(_("search for"), max_length=512, blank=True)
+    term = models.ForeignKey(
+        Term, models.SET_NULL, null=True, blank=True, related_name="sources", help_text=_("The term that asks it.")
+    )
     name = models.CharField(_("name"), max_length=100)
     is_active = models.BooleanField(_("listening"), default=True)
     cursor = models.JSONField(default=dict, blank=True)

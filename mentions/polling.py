@@ -39,7 +39,7 @@ def claim(source_id: int, *, forced: bool = False) -> ingest.Lease | None:
     with transaction.atomic():
         rows = Source.objects.filter(pk=source_id).select_for_update(skip_locked=True, of=("self",))
         due = rows.filter(lease_until=None) | rows.filter(lease_until__lt=now) if forced else rows.due(now)
-        source = due.select_related("account__channel", "account__brand", "brand").first()
+        source = due.select_related("account__channel", "account__brand", "brand", "term").first()
         if source is None or _another_reads(source, now):
             return None
         if not source.budget_window_at or now - source.budget_window_at >= HOUR:

@@ -99,7 +99,7 @@ def expected(row: Row, method: str, caller: Caller) -> int:
         return shut or 405
     if not caller.is_known:
         return rule.status if rule.anonymous is None else rule.anonymous
-    if row.is_open or rule.status >= 400:
+    if row.is_open or rule.status in (403, 404):
         return rule.status
     if caller.rank < 0:
         return outside(row, rule)

@@ -28,7 +28,7 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
-from mentions.models import Source
+from mentions.models import Source, Term
 from tests.world import PASSWORD
 
 if TYPE_CHECKING:
@@ -187,6 +187,10 @@ API = [
     verb("notices/<pk>/read/", "notice", post(READ, 200, readers)),
     api("sources/", GET=LOOK, POST=post(MANAGER, 201, count(Source), SOURCE, outside=400)),
     api("sources/<pk>/", "source", GET=LOOK, PATCH=post(MANAGER, 200, column("source", "name"), {"name": "Renamed"})),
+    api("terms/", GET=LOOK, POST=post(MANAGER, 201, count(Term), {"brand": "northwind", "name": "New", "include": ["train"]}, outside=400)),
+    api("terms/<pk>/", "term", GET=LOOK, PATCH=post(MANAGER, 200, column("term", "name"), {"name": "Renamed"})),
+    verb("terms/<pk>/listen/", "term", post(MANAGER, 200, count(Source), lambda s: {"channel": s.north.searched.pk})),
+    verb("terms/<pk>/preview/", "term", Rule(MANAGER, 400, lambda s: {"channel": s.north.searched.pk})),  # nothing answers there
     api("sources/preview/", POST=Rule(MANAGER, 200, lambda s: SOURCE, outside=400)),
     verb("sources/<pk>/poll/", "source", post(LEAD, 200, column("source", "lease_token"))),
     verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),

@@ -172,6 +172,15 @@ class File:
 
 
 @dataclass(frozen=True)
+class Search:
+    """What to search for: any of `include` (spellings and all), none of `exclude`, in `language` ("": in any)."""
+
+    include: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    language: str = ""
+
+
+@dataclass(frozen=True)
 class Author:
     external_id: str
     handle: str = ""
@@ -440,6 +449,10 @@ class Connector(ABC):
     def replies(self, item: Ref) -> Page:
         """What stands beneath an item, some levels deep. Asked for where `Post.replies` of a lookup has grown."""
         return Page()
+
+    def queries(self, search: Search) -> list[str]:
+        """The queries of the searching stream that bring what is searched for, and perhaps more: it is sifted here."""
+        return [f'"{phrase}"' if " " in phrase else phrase for phrase in search.include]
 
     def authorise(self, back: str, state: str) -> Authorisation:
         """Begin: `back` is where the platform sends the person to, with a code and this `state`."""

@@ -33,7 +33,7 @@ from helpdesk.permissions import Role
 from helpdesk.workflow import replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from mentions import ingest
-from mentions.models import Account, Mention, Quarantine, Source
+from mentions.models import Account, Mention, Quarantine, Source, Term
 from tests.world import World
 
 NORTH, SOUTH = "Zephyrine", "Quillfeather"  # stand in the rows of northwind and of its rival, nowhere else
@@ -79,6 +79,8 @@ class Half:
     joining: Joining
     kept: Customer
     theirs: Ticket
+    term: Term
+    searched: Channel
 
 
 @dataclass
@@ -182,8 +184,20 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
         crowd=Ticket.objects.get(pk=guest.ticket_id),
         joining=joined,
         kept=joined.kept,
+        term=Term.objects.create(brand=brand, name=f"{word} term", include=[word]),
+        searched=_searched(brand, word),
         theirs=Ticket.objects.filter(customer=joined.kept).order_by("id")[0],
     )
+
+
+def _searched(brand: Brand, word: str) -> Channel:
+    """An account that can be searched, on a server where nothing answers."""
+    channel = Channel.objects.create(brand=brand, platform="x", name=f"{word} on X")
+    settings = {"base_url": "http://127.0.0.1:9"}
+    Account.objects.create(
+        brand=brand, channel=channel, platform="x", settings=settings, namespace="x", external_id="1"
+    )
+    return channel
 
 
 def _twin(ticket: Ticket) -> Ticket:

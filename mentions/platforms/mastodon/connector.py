@@ -26,6 +26,7 @@ from mentions.platforms.base import (
     PlatformError,
     Post,
     Ref,
+    Search,
     Sent,
     Setting,
     Stream,
@@ -243,6 +244,12 @@ class Mastodon(Server):
 
         posts, malformed = read_each(beneath, read)
         return Page(tuple(posts), tuple(malformed))
+
+    def queries(self, search: Search) -> list[str]:
+        """Hashtags: searching whole texts is what few servers can."""
+        return list(
+            dict.fromkeys("".join(letter for letter in phrase if letter.isalnum()) for phrase in search.include)
+        )
 
     # --- answering ---------------------------------------------------------------------------------------------
 

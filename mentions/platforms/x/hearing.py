@@ -11,11 +11,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from mentions.platforms.base import Found, Malformed, Page, PlatformError, Post, Ref, count_of, read_each, time_of
+from mentions.platforms.base import (
+    Found,
+    Malformed,
+    Page,
+    PlatformError,
+    Post,
+    Ref,
+    Search,
+    count_of,
+    read_each,
+    time_of,
+)
 from mentions.platforms.x import money, posts
 from mentions.platforms.x.session import Session
 
 FIRST_LOOK = dt.timedelta(days=6, hours=23)  # recent search reaches seven days back
+LONGEST_QUERY = 512
 MOST_PAGES = 50
 MOST_DIRECT_PAGES = 12  # of the 15 requests in 15 minutes, and there is no `until_id` to go on from
 DIRECT = {
@@ -111,6 +123,18 @@ class Hearing(Session):
             yield self._page(items, quotes, None, "yes")
         yield Page(cursor={"counts": counts})
 
+    def queries(self, search: Search) -> list[str]:
+        """As few as X's 512 characters allow; what we say ourselves and reposts are left out there."""
+        rest = [f"-{_quoted(word)}" for word in search.exclude] + [f"-from:{self.handle}"] * bool(self.handle)
+        rest += [f"lang:{search.language}"] * bool(search.language) + ["-is:retweet"]
+        tail, found, some = " " + " ".join(rest), list[str](), list[str]()
+        for phrase in map(_quoted, search.include):
+            if some and len(_any_of([*some, phrase]) + tail) > LONGEST_QUERY:
+                found.append(_any_of(some) + tail)
+                some = []
+            some.append(phrase)
+        return [*found, _any_of(some) + tail]
+
     def _directs(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Newest first, without a `since`: back to the newest one known, or a week."""
         known, newest, token = str(cursor.get("id") or ""), "", ""
@@ -201,6 +225,14 @@ class Hearing(Session):
         items = _items(answer)
         self.charge("posts read", len(items), len(items) * money.POST_READ)
         return self._page(items, answer, None, "perhaps")
+
+
+def _quoted(phrase: str) -> str:
+    return f'"{phrase}"' if not phrase.isalnum() else phrase
+
+
+def _any_of(phrases: Sequence[str]) -> str:
+    return phrases[0] if len(phrases) == 1 else f"({' OR '.join(phrases)})"
 
 
 def _span(cursor: Mapping[str, Any]) -> dict[str, str]:
