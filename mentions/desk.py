@@ -54,6 +54,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
     stuck = Quarantine.objects.visible_to(request.user).filter(settled_at=None)
     items = [
         link(request, _("Sources"), "hearing", reverse("desk:sources")),
+        link(request, _("Search terms"), "search", reverse("desk:terms")),
         link(request, _("Quarantine"), "warning", reverse("desk:quarantine"), counted(stuck), alarm=True),
     ]
     return [{"title": _("Listening"), "items": items}]

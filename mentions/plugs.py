@@ -195,7 +195,7 @@ def wake_pushes() -> None:
 
 
 def plug_in() -> None:
-    from mentions import api, desk, doctor, forgetting, ingest, triage
+    from mentions import api, desk, desk_terms, doctor, forgetting, ingest, triage
 
     ports.mouth = PlatformMouth()
     ports.triage = triage.read
@@ -204,6 +204,6 @@ def plug_in() -> None:
     ports.after_tombstone.append(ingest.forget_payloads)
     ports.after_erasure.append(forgetting.forget)
     ports.api_routes.append(api.add_routes)
-    ports.desk_urls.append(desk.urls)
+    ports.desk_urls += [desk.urls, desk_terms.urls]
     ports.desk_sections.append(desk.sections)
     ports.doctors.append(doctor.examine)

@@ -220,6 +220,14 @@ def source_form(scene: Scene) -> dict[str, Any]:
     }
 
 
+def term_form(scene: Scene) -> dict[str, Any]:
+    return {"brand": scene.north.brand.pk, "name": "New term", "include": "train\nrail"}
+
+
+def searched_account(scene: Scene) -> dict[str, Any]:
+    return {"account": scene.north.searched.account.pk}
+
+
 SETTINGS = {"name": "Renamed", "rhythm_seconds": 60, "budget_per_hour": 600, "settings.shown_as": "mastodon"}
 
 DESK = [
@@ -252,6 +260,9 @@ DESK = [
     desk("contact/", GET=Rule(AGENT), POST=post(AGENT, 302, count(Ticket), contact, outside=400)),
     desk("sources/", GET=LOOK),
     named(desk("sources/add/<key>/", GET=Rule(MANAGER), POST=post(MANAGER, 302, count(Source), source_form, outside=400)), key="demo"),
+    desk("terms/", GET=LOOK, POST=post(MANAGER, 302, count(Term), term_form, outside=400)),
+    desk("terms/<term_id>/", "term", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("term", "name"), lambda s: {**term_form(s), "name": "Renamed"})),
+    desk("terms/<term_id>/listen/", "term", POST=post(MANAGER, 302, count(Source), searched_account)),
     desk("sources/authorised/", GET=Rule(MANAGER, 302)),
     desk("sources/<source_id>/", "source", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("source", "name"), SETTINGS)),
     desk("sources/<source_id>/poll/", "source", POST=post(LEAD, 302, column("source", "lease_token"))),
