@@ -71,8 +71,9 @@ def bring_in(wanted: Wanted, tell: Callable[[str, int, int], None] = lambda stag
         spool.close(delete=True)
     run.finished_at = timezone.now()
     run.counts = {"messages": outcome.messages, "tickets": outcome.tickets, "broken": outcome.broken}
-    run.save(update_fields=["finished_at", "counts"])
-    events.record([events.happened("archive.imported", wanted.brand, source=source.pk, **run.counts)])
+    with transaction.atomic():
+        run.save(update_fields=["finished_at", "counts"])
+        events.record([events.happened("archive.imported", wanted.brand, source=source.pk, **run.counts)])
     return outcome
 
 

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import calls, memory, pages
+from tests.bench import burst, calls, memory, pages, past
 from tests.bench.client import ROUNDS, Visitor
 from tests.bench.figures import Figure, Figures, table, versus, write
 from tests.bench.place import LANES, ROOT, Place, free_port, missing
 
 MENTIONS, SMALL, LARGE = 5000, 10_000, 1_000_000
+PUSHES, ARCHIVED = 10_000, 1_000_000
 INGEST = ">= 0.4"
-PARTS = ("ingest", "pages", "worker")
+PARTS = ("ingest", "pages", "worker", "hooks", "archive")
 ELSEWHERE = "# For scale, django-helpdesk 2.6.1: ticket list 250 ms / 2.0 s / 14 s at 10k / 100k / 1M tickets; 19 tickets/s by API; 37 mails/s."
 Sizes = dict[str, Any]
 
@@ -80,6 +81,16 @@ class Run:
             figures, heard = memory.worker(place, free_port())
         return figures, {"worker": {"mentions_heard": heard, "seconds": memory.AT_WORK}}
 
+    def hooks(self) -> tuple[Figures, Sizes]:
+        posts = max(500, int(PUSHES * self.scale))
+        with self._place("hooks") as place:
+            return burst.measure(place, free_port(), posts), {"hooks": {"pushes": posts, "hands": burst.HANDS}}
+
+    def archive(self) -> tuple[Figures, Sizes]:
+        messages = max(5000, int(ARCHIVED * self.scale))
+        with self._place("archive") as place:
+            return past.measure(place, messages), {"archive": {"messages": messages}}
+
     def _place(self, name: str) -> contextlib.AbstractContextManager[Place]:
         return LANES[self.lane](self.folder, name)
 
@@ -99,6 +110,8 @@ def _measure(lane: str, options: argparse.Namespace) -> tuple[Figures, Sizes]:
             "ingest": run.ingest,
             "pages": run.pages,
             "worker": run.worker,
+            "hooks": run.hooks,
+            "archive": run.archive,
         }
         for part in options.only or PARTS:
             begun = time.monotonic()

@@ -1,17 +1,21 @@
-"""Baselines: the least a DRF view can do, with the same authentication, permissions, parser and renderer."""
+"""Baselines: the least a view can do; those of DRF with the same authentication, permissions, parser and renderer."""
 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from typing import Any
 
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from helpdesk.models import Ticket, public_id
+from mentions.models import Push
 
 SIZE = 25
 COLUMNS = [
@@ -49,3 +53,14 @@ class BareInsert(APIView):
         )
         row.save(force_insert=True)
         return Response({name: getattr(row, name) for name in COLUMNS}, status=201)
+
+
+@csrf_exempt
+def bare_push(request: HttpRequest, brand: int, account: int) -> HttpResponse:
+    """One INSERT of one pushed body, believed as it is."""
+    now = timezone.now()
+    name, body = f"bare-{next(_numbers)}", json.loads(request.body)
+    Push(brand_id=brand, account_id=account, name=name, body=body, received_at=now, due_at=now, done_at=now).save(
+        force_insert=True
+    )
+    return HttpResponse()

@@ -10,5 +10,6 @@ handler500 = house.handler500
 urlpatterns = [
     path("bare/tickets/", bare.BareList.as_view()),
     path("bare/ticket/", bare.BareInsert.as_view()),
+    path("bare/push/<int:brand>/<int:account>/", bare.bare_push),
     *house.urlpatterns,
 ]

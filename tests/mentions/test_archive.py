@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from helpdesk.models import Customer, Deadline, Message, Notice, Ticket
+from helpdesk.models import Customer, Deadline, Event, Message, Notice, Ticket
 from mentions import archive
 from mentions.archive.rows import Broken, kind_of, mapping_of, read, time_of
 from mentions.models import ArchiveRun, Mention
@@ -46,6 +46,13 @@ def run(path: Path, **options: Any) -> tuple[dict[str, Any], str, int]:
     except SystemExit as end:
         code = int(end.code or 0)
     return json.loads(out.getvalue()), err.getvalue(), code
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_needs_nobody_elses_transaction(world: World, tmp_path: Path) -> None:
+    counts, _said, code = run(written(tmp_path / "a.csv", TALK))
+    assert (code, counts["messages"]) == (0, 6)
+    assert Event.objects.filter(code="archive.imported").count() == 1
 
 
 def test_whole_conversations_come_in_settled_with_both_sides(world: World, tmp_path: Path) -> None:
