@@ -9,7 +9,7 @@ from pathlib import Path
 
 import django
 
-STEPS = ("prepare", "ingest", "demo", "plans", "brand", "hooked")
+STEPS = ("prepare", "ingest", "demo", "plans", "brand", "hooked", "stands")
 
 
 def main() -> None:
