@@ -27,7 +27,9 @@ class Newsstand(FakeServer):
         self._read[incoming.path] += 1
         last = self._read[incoming.path]
         entries = "".join(self._entry(incoming.path, number) for number in range(max(1, last - SHOWN), last + 1))
-        body = f'<?xml version="1.0"?><rss version="2.0"><channel><title>{incoming.path}</title>{entries}</channel></rss>'
+        body = (
+            f'<?xml version="1.0"?><rss version="2.0"><channel><title>{incoming.path}</title>{entries}</channel></rss>'
+        )
         return Answer(200, body.encode(), {"Content-Type": "application/rss+xml"})
 
     def _entry(self, path: str, number: int) -> str:
