@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
 
 from helpdesk import files, joining
@@ -133,6 +135,81 @@ def test_10_every_database_backend_terminated(stage: Stage) -> None:
         _terminate_all()
         stage.settled(sent, seconds=60)
         stage.judge(4)
+
+
+class OwnPostgres:
+    """A PostgreSQL cluster of the test's own, which can be restarted without a checkpoint, as after a power cut."""
+
+    def __init__(self, folder: Path) -> None:
+        with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+            self.port = int(probe.getsockname()[1])
+        self.folder = folder
+
+    def make(self) -> None:
+        self._say("initdb", "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8")
+        self._say("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", self._options, "start")
+
+    def restart(self) -> None:
+        self._say("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o", self._options, "-m", "immediate", "restart")
+
+    def stop(self) -> None:
+        self._say("pg_ctl", "-w", "-m", "immediate", "stop")
+
+    @property
+    def _options(self) -> str:
+        return f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+
+    def _say(self, program: str, *words: str) -> None:
+        command = [str(_programs() / program), "-D", str(self.folder), *words]
+        if os.geteuid() == 0:  # the server refuses to run as root
+            shutil.chown(self.folder, "postgres")
+            command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", *command]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/")
+
+
+def _programs() -> Path:
+    """Where the newest server's programs are; they are seldom in PATH."""
+    found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    on_path = shutil.which("initdb")
+    if not found and on_path is None:
+        pytest.skip("no PostgreSQL server is installed here")
+    return max(found, key=lambda path: int(path.parent.name)) if found else Path(str(on_path)).parent
+
+
+@pytest.fixture
+def own_postgres(transactional_db: None) -> Iterator[OwnPostgres]:
+    """Everything of this test, and every process it starts, stands on a cluster of its own."""
+    with tempfile.TemporaryDirectory(prefix="helpdesk-postgres-") as folder:
+        server = OwnPostgres(Path(folder))
+        server.make()
+        ours = connection.settings_dict
+        before = {name: ours[name] for name in ("HOST", "PORT", "NAME", "USER", "PASSWORD")}
+        connections.close_all()
+        ours.update(HOST="127.0.0.1", PORT=server.port, NAME="postgres", USER="postgres", PASSWORD="")
+        try:
+            call_command("migrate", verbosity=0)
+            yield server
+        finally:
+            connections.close_all()
+            ours.update(before)
+            server.stop()
+
+
+@pytest.mark.postgres
+def test_11_the_database_restarted_at_once(own_postgres: OwnPostgres, stage: Stage) -> None:
+    with background(tick=1):
+        stage.mention("before")
+        stage.heard(1)
+        for number in range(2):
+            stage.mention(f"during {number}")
+            own_postgres.restart()
+            connection.close()
+            stage.heard(2 + number, seconds=90)
+        sent = stage.reply("It works again.")
+        own_postgres.restart()
+        connection.close()
+        stage.settled(sent, seconds=60)
+        stage.judge(3)
 
 
 def _terminate_all() -> None:
