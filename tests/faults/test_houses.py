@@ -10,14 +10,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 from helpdesk import files, joining
 from helpdesk.models import ApiToken, Attachment, Delivery, Message, Ticket, User
@@ -26,7 +27,7 @@ from mentions import ingest, polling
 from mentions.models import Source
 from mentions.platforms.base import Author, File, Page, Post
 from tests.faults.conftest import Stage, until
-from tests.processes import Background, background
+from tests.processes import Background, background, database_url
 from tests.world import World, listen_to_nothing, person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,6 +136,36 @@ def test_10_every_database_backend_terminated(stage: Stage) -> None:
         _terminate_all()
         stage.settled(sent, seconds=60)
         stage.judge(4)
+
+
+@pytest.mark.postgres
+def test_10_the_connection_ends_while_a_page_is_stored(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the database did not take is nothing the items did wrong: they are heard again, and none waits to be mended."""
+    stage.mention("hello")
+    stored, ended = ingest._store_set, False
+
+    def storing(*given: Any) -> int:
+        nonlocal ended
+        if not ended:
+            ended = True
+            _terminate_ours()
+        return stored(*given)
+
+    monkeypatch.setattr(ingest, "_store_set", storing)
+    with suppress(OperationalError, InterfaceError):
+        polling.poll(stage.source.pk, forced=True)
+    connection.close()
+    assert ended
+    Source.objects.filter(pk=stage.source.pk).update(lease_until=None)
+    polling.poll(stage.source.pk, forced=True)
+    stage.judge(1)
+
+
+def _terminate_ours() -> None:
+    """The backend that serves this thread, by a second one."""
+    assert connection.connection is not None
+    with psycopg.connect(database_url()) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
 
 
 class OwnPostgres:
