@@ -178,7 +178,8 @@ class Mention(BrandRow):
     class Meta:
         verbose_name = _("mention")
         constraints = [
-            models.UniqueConstraint(fields=["brand", "namespace", "kind", "external_id"], name="mention_once"),
+            # the id first: a set of ids is found by them whatever the statistics say of the rest
+            models.UniqueConstraint(fields=["external_id", "namespace", "kind", "brand"], name="mention_once"),
         ]
         indexes = [
             models.Index(fields=["account", "check_at"], condition=Q(check_at__isnull=False), name="mention_to_check"),

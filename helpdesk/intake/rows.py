@@ -52,8 +52,7 @@ class Rows:
 
     def load(self, contacts: Sequence[Contact]) -> None:
         self._load_people([contact.person for contact in contacts if not contact.ours])  # we are no customers
-        self._load_threads(contacts)
-        self._load_tickets()
+        self._load_tickets(self._load_threads(contacts))
 
     def _load_people(self, people: Sequence[Person]) -> None:
         by_namespace: dict[str, set[str]] = defaultdict(set)
@@ -103,8 +102,8 @@ class Rows:
         if fresh and profile.pk and profile not in self.changed["Profile"]:
             self.changed["Profile"].append(profile)
 
-    def _load_threads(self, contacts: Sequence[Contact]) -> None:
-        """Known threads, in whichever of the brand's channels on this network heard them first; new ones made."""
+    def _load_threads(self, contacts: Sequence[Contact]) -> list[int]:
+        """Known threads (returned), in whichever of the brand's channels on this network heard them first; new ones made."""
         keys: dict[str, set[str]] = defaultdict(set)
         for contact in contacts:
             keys[contact.thread_kind].add(contact.thread_key)
@@ -115,6 +114,7 @@ class Rows:
             )
             for thread in rows.order_by("-id"):
                 self.threads[kind, thread.external_key] = thread
+        known = [thread.pk for thread in self.threads.values()]
         for contact in contacts:
             thread = self._thread(contact)
             if contact.opened_by_author and not contact.ours and thread.opened_by_id is None:
@@ -122,6 +122,7 @@ class Rows:
                 if not thread._state.adding and thread not in self.changed["Thread"]:
                     self.changed["Thread"].append(thread)
         self._insert(Thread)
+        return known
 
     def _thread(self, contact: Contact) -> Thread:
         name = (contact.thread_kind, contact.thread_key)
@@ -136,13 +137,13 @@ class Rows:
             self.new["Thread"].append(self.threads[name])
         return self.threads[name]
 
-    def _load_tickets(self) -> None:
+    def _load_tickets(self, known_threads: Collection[int]) -> None:
         """The seats of whoever speaks here and of each thread's host (not of all who ever did), and their tickets."""
         threads = {thread.pk: thread for thread in self.threads.values()}
         profiles = {profile.pk: profile for profile in self.profiles.values()}
         customers = {profile.customer_id: profile.customer for profile in self.profiles.values()}
         theirs = Q(profile__customer__in=customers) | Q(profile__customer=F("thread__opened_by"))
-        rows = list(Participant.objects.filter(theirs, thread__in=threads).select_related("profile__customer"))
+        rows = list(Participant.objects.filter(theirs, thread__in=known_threads).select_related("profile__customer"))
         newest = dict(
             Ticket.objects.filter(customer__in=customers, channel=self.channel)
             .order_by()

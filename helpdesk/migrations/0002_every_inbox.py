@@ -129,4 +129,12 @@ class Migration(migrations.Migration):
             model_name='joining',
             constraint=models.CheckConstraint(condition=models.Q(('kept', models.F('other')), _negated=True), name='joining_two_people'),
         ),
+        migrations.RemoveConstraint(
+            model_name='profile',
+            name='profile_once',
+        ),
+        migrations.AddConstraint(
+            model_name='profile',
+            constraint=models.UniqueConstraint(fields=('external_id', 'namespace', 'brand'), name='profile_once'),
+        ),
     ]

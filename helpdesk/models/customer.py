@@ -54,7 +54,8 @@ class Profile(BrandRow):
     verified_address = models.CharField(max_length=254, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["brand", "namespace", "external_id"], name="profile_once")]
+        # the id first: a set of ids is found by them whatever the statistics say of the rest
+        constraints = [models.UniqueConstraint(fields=["external_id", "namespace", "brand"], name="profile_once")]
         indexes = [
             models.Index(
                 fields=["brand", "verified_address"], condition=~models.Q(verified_address=""), name="profile_verified"

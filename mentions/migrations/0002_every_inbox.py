@@ -124,4 +124,12 @@ class Migration(migrations.Migration):
             model_name='usage',
             constraint=models.UniqueConstraint(fields=('account', 'day', 'what'), name='usage_once'),
         ),
+        migrations.RemoveConstraint(
+            model_name='mention',
+            name='mention_once',
+        ),
+        migrations.AddConstraint(
+            model_name='mention',
+            constraint=models.UniqueConstraint(fields=('external_id', 'namespace', 'kind', 'brand'), name='mention_once'),
+        ),
     ]
