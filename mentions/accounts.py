@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from helpdesk import events, notices
@@ -28,6 +29,7 @@ from mentions.seal import Unreadable, seal
 log = logging.getLogger(__name__)
 
 LONGEST_RENEWAL = 40.0  # seconds
+WARNED_BEFORE = dt.timedelta(days=14)
 
 
 def open_connector(account: Account, http: HttpClient | None = None) -> Connector:
@@ -145,6 +147,8 @@ def split_settings(
             )
         if len(value) > 1000 or any(ord(letter) < 32 for letter in value):
             raise Refused(f"settings.{setting.name}", "invalid", _("This is too long or holds control characters."))
+        if setting.is_date and value and not _is_day(value):
+            raise Refused(f"settings.{setting.name}", "invalid", _("Write the day as YYYY-MM-DD."))
         if setting.choices and value not in dict(setting.choices):
             raise Refused(
                 f"settings.{setting.name}",
@@ -163,6 +167,13 @@ def split_settings(
             value = value if setting.is_page else value.rstrip("/")
         values[setting.secret][setting.name] = value
     return values[False], values[True]
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return dt.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def probe(
@@ -440,6 +451,7 @@ def _not_elsewhere(platform: Platform, settings: Mapping[str, Any], given: Mappi
         setting
         for setting in platform.settings
         if not setting.secret
+        and not setting.is_date
         and str(given.get(setting.name, settings.get(setting.name, ""))).strip().rstrip("/")
         != str(settings.get(setting.name, ""))
     ]
@@ -451,6 +463,31 @@ def _not_elsewhere(platform: Platform, settings: Mapping[str, Any], given: Mappi
             _("Enter this again: %(label)s has changed, and what is stored is not sent anywhere else.")
             % {"label": moved[0].label},
         )
+
+
+def ends_on(account: Account) -> dt.date | None:
+    """The last day of a log-in that only a person can renew, where it is known."""
+    told = account.settings.get("expires_on")
+    return dt.date.fromisoformat(told) if isinstance(told, str) and _is_day(told) else None
+
+
+def ends_soon(account: Account, now: dt.datetime) -> bool:
+    day = ends_on(account)
+    return day is not None and day - timezone.localtime(now).date() <= WARNED_BEFORE
+
+
+def tell_of_endings(now: dt.datetime) -> None:
+    """The managers hear of log-ins that end soon; once each, and no more where a later end has been entered."""
+    for account in Account.objects.filter(state=Account.State.FINE).select_related("channel"):
+        key = f"ending:{account.pk}"
+        last = ends_on(account)
+        if last is not None and ends_soon(account, now):
+            day = date_format(last, "j F")
+            notices.tell(
+                account.brand_id, key, "account.ending", link="/desk/sources/", name=account.channel.name, day=day
+            )
+        else:
+            notices.settle(account.brand_id, key)
 
 
 def refused(used: Account, problem: Mapping[str, Any]) -> None:

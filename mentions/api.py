@@ -22,10 +22,10 @@ from helpdesk.api.views import ReadResource
 from helpdesk.models import Brand
 from helpdesk.permissions import may
 from helpdesk.text.clean import cleaned
-from helpdesk.workflow.tickets import Refused
-from mentions import accounts, polling, sources, terms
+from helpdesk.workflow.tickets import Conflict, Refused
+from mentions import accounts, gaps, polling, reading_back, sources, terms
 from mentions.health import health
-from mentions.models import Account, Quarantine, Source, Term
+from mentions.models import Account, Gap, Quarantine, ReadBack, Source, Term
 from mentions.platforms import registry
 from mentions.platforms.base import Post
 
@@ -53,7 +53,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         model = Source
         fields = [
             "id", "brand", "platform", "channel", "name", "handle", "stream", "query", "settings", "is_active", "rhythm_seconds",
-            "health", "next_poll_at", "last_fine_at", "last_heard_at", "heard_count", "budget_per_hour", "budget_used", "monthly_budget", "hook_url",
+            "health", "next_poll_at", "last_fine_at", "last_heard_at", "delay_seconds", "heard_count", "budget_per_hour", "budget_used", "monthly_budget", "hook_url",
             "created_at",
         ]  # fmt: skip
         read_only_fields = fields
@@ -169,6 +169,36 @@ class PreviewShape(serializers.Serializer[Any]):
     is_all = serializers.BooleanField(help_text="Whether the last day was read to its end.")
 
 
+class ReadBackSerializer(serializers.ModelSerializer[ReadBack]):
+    percent = serializers.IntegerField(read_only=True, help_text="Of the stretch, or of `most`: the larger.")
+
+    class Meta:
+        model = ReadBack
+        fields = ["id", "since", "until", "most", "is_history", "read", "new", "percent", "problem", "outcome", "created_at", "finished_at"]  # fmt: skip
+        read_only_fields = fields
+
+
+class ReadBackInput(StrictSerializer):
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(required=False, help_text="Left out: until now.")
+    most = serializers.IntegerField(
+        min_value=reading_back.FEWEST, max_value=reading_back.MOST, default=500, help_text="Items, at most."
+    )
+    is_history = serializers.BooleanField(default=False, help_text="Its tickets are closed from the start.")
+
+
+class GapSerializer(serializers.ModelSerializer[Gap]):
+    words = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Gap
+        fields = ["since", "until", "problem", "lost_until", "words"]
+        read_only_fields = fields
+
+    def get_words(self, row: Gap) -> str:
+        return gaps.words(row)
+
+
 class SourceFilter(BrandFilter):
     platform = filters.CharFilter(field_name="account__platform", max_length=30)
 
@@ -176,7 +206,12 @@ class SourceFilter(BrandFilter):
 class SourceView(ReadResource):
     serializer_class = SourceSerializer
     filterset_class = SourceFilter
-    needs = {"partial_update": "source.edit", "poll": "source.poll"}
+    needs = {
+        "partial_update": "source.edit",
+        "poll": "source.poll",
+        "read_back": "source.edit",
+        "stop_reading_back": "source.edit",
+    }
 
     def rows(self) -> QuerySet[Source]:
         return Source.objects.select_related("account__channel", "brand")
@@ -215,6 +250,40 @@ class SourceView(ReadResource):
         409 while the platform asked us to wait or the hour's requests are used up."""
         self.no_body()
         return Response(polling.poll_now(self.get_object().pk))
+
+    @extend_schema(request=None, responses=GapSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def gaps(self, request: Request, pk: str) -> Response:
+        """The last week's times in which it was not heard, newest first: why, and what of it is lost."""
+        source = self.get_object()
+        return Response(GapSerializer(gaps.latest([source.pk], timezone.now())[source.pk], many=True).data)
+
+    @extend_schema(request=ReadBackInput, responses={201: ReadBackSerializer})
+    @action(detail=True, methods=["post"], url_path="read-back")
+    def read_back(self, request: Request, pk: str) -> Response:
+        """Read what was said between two moments, in the background. 409 while one is going on."""
+        source, given = self.get_object(), self.body(ReadBackInput)
+        until = given.pop("until", timezone.now())
+        row = reading_back.ask(source, self.me, given.pop("since"), until, **given)
+        return Response(ReadBackSerializer(row).data, status=201)
+
+    @read_back.mapping.get
+    @extend_schema(request=None, responses=ReadBackSerializer(many=True))
+    def read_backs(self, request: Request, pk: str) -> Response:
+        """The newest twenty, newest first."""
+        rows = ReadBack.objects.filter(source=self.get_object()).order_by("-id")[:20]
+        return Response(ReadBackSerializer(rows, many=True).data)
+
+    @extend_schema(request=None, responses=ReadBackSerializer)
+    @action(detail=True, methods=["post"], url_path="read-back/stop")
+    def stop_reading_back(self, request: Request, pk: str) -> Response:
+        """What was read stays. 409 where nothing is being read back."""
+        self.no_body()
+        row = reading_back.latest([source_id := self.get_object().pk]).get(source_id)
+        if row is None or not reading_back.stop(row.pk):
+            raise Conflict(_("Nothing is being read back."))
+        row.refresh_from_db()
+        return Response(ReadBackSerializer(row).data)
 
 
 class TermSerializer(serializers.ModelSerializer[Term]):

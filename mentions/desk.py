@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from secrets import token_urlsafe
@@ -26,10 +27,11 @@ from helpdesk.desk.site import DeskSite, site
 from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Brand
 from helpdesk.permissions import brands_where, may, may_anywhere
+from helpdesk.templatetags.desk import span
 from helpdesk.workflow.tickets import Conflict, Refused
-from mentions import accounts, money, polling, sources
+from mentions import accounts, gaps, money, polling, reading_back, sources
 from mentions.health import health
-from mentions.models import Quarantine, Source
+from mentions.models import Quarantine, ReadBack, Source
 from mentions.platforms import registry
 from mentions.platforms.base import Platform
 from mentions.seal import Unreadable, seal, unseal
@@ -44,6 +46,8 @@ def urls(desk: DeskSite) -> list[Any]:
         path("sources/<int:source_id>/", guard(edit_source), name="source"),
         path("sources/<int:source_id>/poll/", guard(poll_now), name="poll_source"),
         path("sources/<int:source_id>/pause/", guard(pause), name="pause_source"),
+        path("sources/<int:source_id>/read-back/", guard(read_back), name="read_back"),
+        path("sources/<int:source_id>/read-back/stop/", guard(stop_reading_back), name="stop_reading_back"),
         path("quarantine/", guard(quarantine), name="quarantine"),
         path("quarantine/<int:row_id>/retry/", guard(retry), name="retry_quarantined"),
         path("quarantine/<int:row_id>/drop/", guard(drop), name="drop_quarantined"),
@@ -69,6 +73,8 @@ def all_sources(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     found = Source.objects.visible_to(request.user).select_related("account__channel", "brand")
     rows_found = list(found.order_by("brand__name", "name"))
+    keys = [row.pk for row in rows_found]
+    past, missed = reading_back.latest(keys), gaps.latest(keys, now)
     used = money.used_by([row.account_id for row in rows_found])
     open_items = Quarantine.objects.visible_to(request.user).filter(settled_at=None)
     aside = dict(open_items.order_by().values("source").annotate(count=Count("id")).values_list("source", "count"))
@@ -82,6 +88,9 @@ def all_sources(request: HttpRequest) -> HttpResponse:
             "spent": money.dollars(used[row.account_id].micros_month),
             "spent_today": money.dollars(used[row.account_id].micros_today),
             "set_aside": aside.get(row.pk, 0),
+            "delay": _delay(row.delay_seconds),
+            "past": _past(past.get(row.pk), row, now),
+            "gaps": [{"gap": gap, "words": gaps.words(gap)} for gap in missed[row.pk]],
         }
         for row in rows_found
     ]
@@ -89,6 +98,23 @@ def all_sources(request: HttpRequest) -> HttpResponse:
         [registry.platform(key) for key in registry.offered()] if may_anywhere(request.user, "source.edit") else []
     )
     return _page(request, "desk/sources.html", {"sources": rows, "offered": offered, "title": _("Sources")})
+
+
+SHOWN_AFTER = dt.timedelta(days=1)
+
+
+def _delay(seconds: int | None) -> str:
+    """From said to heard, in words."""
+    if seconds is None or seconds < 60:
+        return "" if seconds is None else _("%(count)d s") % {"count": max(seconds, 1)}
+    return span(seconds)
+
+
+def _past(row: ReadBack | None, source: Source, now: dt.datetime) -> dict[str, Any] | None:
+    """A reading back that goes on, or has ended a while ago, for the screen."""
+    if row is None or (row.finished_at is not None and now - row.finished_at > SHOWN_AFTER):
+        return None
+    return {"row": row, "why": accounts.problem_words(row.problem, source.account.channel.appears_as)}
 
 
 class SourceForm(forms.Form):
@@ -128,8 +154,12 @@ class SourceForm(forms.Form):
 
     def loosen(self) -> None:
         """Secrets typed a moment ago need not be typed again."""
-        for name in self.kept:
-            self.fields[f"settings.{name}"].required = False
+        secret = {setting.name for setting in self.platform.settings if setting.secret}
+        for name, value in self.kept.items():
+            field = self.fields[f"settings.{name}"]
+            field.required = False
+            if name not in secret:
+                field.initial = value
 
     def wanted(self) -> accounts.Wanted:
         given = self.cleaned_data
@@ -321,38 +351,129 @@ class SourceSettings(forms.Form):
             del self.fields["monthly_budget"]
 
 
+class ReadBackForm(forms.Form):
+    """Days, as the office's calendar has them."""
+
+    since = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(
+        label=gettext_lazy("To"),
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=gettext_lazy("With that day."),
+    )
+    most = forms.IntegerField(label=gettext_lazy("At most"), min_value=reading_back.FEWEST, max_value=reading_back.MOST)
+    is_history = forms.BooleanField(
+        label=gettext_lazy("Only as history"),
+        required=False,
+        help_text=gettext_lazy("Its tickets are closed from the start and no answer is due."),
+    )
+
+    @property
+    def span(self) -> tuple[dt.datetime, dt.datetime]:
+        zone = timezone.get_current_timezone()
+        begin = dt.datetime.combine(self.cleaned_data["since"], dt.time(), zone)
+        return begin, dt.datetime.combine(self.cleaned_data["until"] + dt.timedelta(days=1), dt.time(), zone)
+
+
+def _read_back_form(source: Source, now: dt.datetime, data: Any = None) -> ReadBackForm | None:
+    """None for streams that cannot be asked for their past."""
+    stream = registry.platform(source.account.platform).stream(source.kind)
+    if not stream.reads_back:
+        return None
+    days = dt.timedelta(days=min(stream.keeps_days or 30, 30) - 1)
+    today = timezone.localtime(now).date()
+    form = ReadBackForm(data, initial={"since": today - days, "until": today, "most": 500})
+    form.fields["most"].help_text = _about(source)
+    return form
+
+
+def _about(source: Source) -> str:
+    """What the number means in money, where it means any."""
+    per_hundred = reading_back.price(source, 100)
+    if not per_hundred:
+        return _("Items. Reading costs nothing here.")
+    return _("Items. A hundred cost $%(price)s at most; it never reads more than you say.") % {"price": per_hundred}
+
+
+@require_POST
+def read_back(request: HttpRequest, source_id: int) -> HttpResponse:
+    source = _source(request, source_id)
+    demand(request, "source.edit", source.brand_id)
+    form = _read_back_form(source, timezone.now(), request.POST)
+    if form is None:
+        flash.error(request, _("This source cannot be asked for its past."))
+        return redirect("desk:source", source_id=source.pk)
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            reading_back.ask(source, me(request), *form.span, given["most"], is_history=given["is_history"])
+        except Refused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
+        except Conflict as conflict:
+            form.add_error(None, str(conflict))
+        else:
+            flash.success(request, _("It is read back from now on; this page shows how far it is."))
+            return redirect("desk:sources")
+    return _settings_page(request, source, past=form)
+
+
+@require_POST
+def stop_reading_back(request: HttpRequest, source_id: int) -> HttpResponse:
+    source = _source(request, source_id)
+    demand(request, "source.edit", source.brand_id)
+    row = reading_back.latest([source.pk]).get(source.pk)
+    if row is not None and reading_back.stop(row.pk):
+        flash.success(request, _("Stopped. What was read stays."))
+    else:
+        flash.info(request, _("Nothing is being read back."))
+    return redirect("desk:sources")
+
+
 @require_http_methods(["GET", "POST"])
 def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
     source = _source(request, source_id)
     demand(request, "source.edit", source.brand_id)
-    platform = registry.platform(source.account.platform)
-    initial = {name: getattr(source, name) for name in ("name", "rhythm_seconds", "budget_per_hour")}
-    if platform.is_paid:
-        initial["monthly_budget"] = source.account.monthly_budget
-    form = SourceSettings(request.POST or None, initial=initial, is_paid=platform.is_paid)
-    add_settings(form, platform, kept=source.account.settings)
+    form = _settings_form(source, request.POST or None)
     if request.method == "POST" and form.is_valid():
-        given = settings_of(form)
+        platform, given = registry.platform(source.account.platform), settings_of(form)
         secret = {setting.name for setting in platform.settings if setting.secret} & set(given)
         moved = secret or any(given.get(name, "") != value for name, value in source.account.settings.items())
+        plain = {name: value for name, value in form.cleaned_data.items() if not name.startswith("settings.")}
         try:
-            sources.change(
-                source.pk, me(request), given if moved else None, **{name: form.cleaned_data[name] for name in initial}
-            )
+            sources.change(source.pk, me(request), given if moved else None, **plain)
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
         else:
             flash.success(request, _("Saved.") if not moved else _("Connected again; it goes on from where it was."))
             return redirect("desk:sources")
+    return _settings_page(request, source, form=form)
+
+
+def _settings_form(source: Source, data: Any = None) -> SourceSettings:
+    platform = registry.platform(source.account.platform)
+    initial = {name: getattr(source, name) for name in ("name", "rhythm_seconds", "budget_per_hour")}
+    if platform.is_paid:
+        initial["monthly_budget"] = source.account.monthly_budget
+    form = SourceSettings(data, initial=initial, is_paid=platform.is_paid)
+    add_settings(form, platform, kept=source.account.settings)
+    return form
+
+
+def _settings_page(
+    request: HttpRequest, source: Source, *, form: SourceSettings | None = None, past: ReadBackForm | None = None
+) -> HttpResponse:
+    """Both forms of a source; the one that was sent comes with its errors."""
+    now = timezone.now()
+    wrong = bool((form and form.errors) or (past and past.errors))
     context = {
-        "form": form,
+        "form": form or _settings_form(source),
+        "past": past or _read_back_form(source, now),
         "source": source,
-        "platform": platform,
-        "health": health(source, timezone.now()),
+        "platform": registry.platform(source.account.platform),
+        "health": health(source, now),
         "hook": request.build_absolute_uri(source.account.hook_path) if source.account.hook_path else "",
         "title": source.name,
     }
-    return _page(request, "desk/source_form.html", context, 400 if form.errors else 200)
+    return _page(request, "desk/source_form.html", context, 400 if wrong else 200)
 
 
 def _source(request: HttpRequest, source_id: int) -> Source:

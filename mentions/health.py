@@ -5,15 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from mentions import accounts
 from mentions.accounts import problem_words
 from mentions.models import Account, Source
 
 
 @dataclass(frozen=True)
 class Health:
-    """`code`: fresh, new, late, throttled, reconnect, broken or paused. `words` say it, `why` says more."""
+    """`code`: fresh, new, ending, late, throttled, reconnect, broken or paused. `words` say it, `why` says more."""
 
     code: str
     words: str
@@ -40,6 +42,10 @@ def health(source: Source, now: dt.datetime) -> Health:
     last = source.last_fine_at or source.created_at
     if source.failures or now - last > patience(source):
         return Health("late", _("Late"), why or _("No worker has looked for a while. Is `manage.py up` running?"))
+    ends_on = accounts.ends_on(source.account)
+    if ends_on is not None and accounts.ends_soon(source.account, now):
+        day = date_format(ends_on, "j F")
+        return Health("ending", _("Log-in ends soon"), _("It ends on %(day)s. Enter a new token.") % {"day": day})
     return Health("fresh", _("Fresh"))
 
 

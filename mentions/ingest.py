@@ -53,6 +53,7 @@ class Lease:
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("heard", "new", "edited", "deleted", "quarantined"), 0)
     )
+    delays: list[float] = field(default_factory=list)  # seconds from said to heard, of what was new
 
     def add(self, **counts: int) -> None:
         for name, count in counts.items():
@@ -132,6 +133,7 @@ def _store_set(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
         if mention is not None:
             follow_edit(mention, item, lease, now)
     mentions = _add(account, new, now)
+    lease.delays += [(now - item.post.said_at).total_seconds() for item in new if not item.post.ours]
     heard = [Heard(source=lease.source, mention=mention, at=now) for mention in (*mentions, *stored.values())]
     Heard.objects.bulk_create(heard, ignore_conflicts=True)
     lease.add(new=len(new))

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from helpdesk.models import BrandQuerySet, BrandRow, Channel, Message
+from helpdesk.models import BrandQuerySet, BrandRow, Channel, Message, User
 from mentions.seal import seal, unseal
 
 
@@ -139,6 +139,9 @@ class Source(BrandRow):
     last_fine_at = models.DateTimeField(null=True, blank=True)
     last_heard_at = models.DateTimeField(null=True, blank=True)
     heard_count = models.PositiveBigIntegerField(default=0)
+    delay_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("From said to heard, in the middle of what the last look brought.")
+    )
 
     objects: ClassVar[Any] = SourceQuerySet.as_manager()
 
@@ -198,6 +201,74 @@ class Payload(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["expires_at"], name="payload_expiry")]
+
+
+class ReadBack(BrandRow):
+    """A stretch of a source's past that somebody asked for. It is read in turns; `position` is where the next goes on."""
+
+    class Outcome(models.TextChoices):
+        OPEN = "", _("Reading")
+        DONE = "done", _("Done")
+        ENOUGH = "enough", _("As many as were asked for")
+        STOPPED = "stopped", _("Stopped")
+        FAILED = "failed", _("Failed")
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="read_backs", db_index=False)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    most = models.PositiveIntegerField(help_text=_("Items; what they cost is known before."))
+    is_history = models.BooleanField(default=False, help_text=_("What it brings asks for no answer."))
+    asked_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    position = models.JSONField(default=dict, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(default=0)
+    problem = models.JSONField(default=dict, blank=True)
+    read = models.PositiveIntegerField(default=0)
+    new = models.PositiveIntegerField(default=0)
+    earliest_at = models.DateTimeField(null=True, blank=True, help_text=_("When the earliest item read was said."))
+    latest_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default=Outcome.OPEN)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("reading back")
+        constraints = [
+            models.CheckConstraint(condition=Q(since__lt=models.F("until")), name="read_back_in_order"),
+            models.UniqueConstraint(fields=["source"], condition=Q(finished_at=None), name="read_back_one_at_a_time"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(finished_at=None), name="read_back_due"),
+            models.Index(fields=["source", "id"], name="read_back_latest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.since:%Y-%m-%d}"
+
+    @property
+    def percent(self) -> int:
+        """How much of the stretch, or of the number asked for, has been read."""
+        if self.earliest_at is None or self.latest_at is None:
+            return 0
+        covered = (self.latest_at - self.earliest_at) / (self.until - self.since)
+        return round(100 * min(max(covered, self.read / self.most), 1))
+
+
+class Gap(BrandRow):
+    """A time in which a source was not heard, and why; `lost_until`: what was said before that cannot be heard any more."""
+
+    source = models.ForeignKey(Source, models.CASCADE, related_name="gaps", db_index=False)
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    problem = models.JSONField(default=dict, help_text=_("Code and parameters; worded at read."))
+    lost_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("gap")
+        constraints = [models.CheckConstraint(condition=Q(since__lt=models.F("until")), name="gap_in_order")]
+        indexes = [models.Index(fields=["source", "until"], name="gap_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.since:%Y-%m-%d %H:%M}"
 
 
 class Heard(models.Model):

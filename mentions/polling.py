@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import random
+import statistics
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from django.utils.translation import gettext as _
 from helpdesk import notices
 from helpdesk.net import HttpClient
 from helpdesk.workflow.tickets import Conflict
-from mentions import accounts, following, ingest, money
+from mentions import accounts, following, gaps, ingest, money
 from mentions.models import Account, Quarantine, Source
 from mentions.platforms.base import PlatformError
 
@@ -125,6 +126,10 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
     source, now = lease.source, timezone.now()
     begun = source.last_tried_at or now
     pace = source.rhythm_seconds * money.stretch(source.account, now)
+    measured = {}
+    if lease.delays and source.last_fine_at is not None:  # the first look brings what is old
+        measured["delay_seconds"] = min(max(0, round(statistics.median(lease.delays))), 2**31 - 1)
+    gaps.note(source, now)
     release(
         lease,
         next_poll_at=begun + dt.timedelta(seconds=max(pace, rest)),
@@ -134,6 +139,7 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
         problem={},
         last_fine_at=now,
         budget_used=source.budget_used + requests,
+        **measured,
     )
     if source.account.state == Account.State.RECONNECT:
         accounts.accepted(source.account)
@@ -208,6 +214,7 @@ def retry_quarantined(row_id: int) -> bool:
 notices.WORDS.update(
     {
         "account.reconnect": "“%(name)s” needs reconnection: the platform refuses our log-in. Nothing is lost; enter a new password under Sources.",
+        "account.ending": "The log-in of “%(name)s” ends on %(day)s. Enter a new token under Sources before that, and nothing is missed.",
         "source.ended": "“%(name)s” says that it is gone for good; it is no longer listened to. Enter another address under Sources.",
         "source.broken": "“%(name)s” could not be heard several times in a row. Sources says why; we keep trying.",
     }

@@ -52,6 +52,9 @@ def change(source_id: int, user: User, settings: Mapping[str, Any] | None = None
         moved = [name for name, value in values.items() if getattr(source, name) != value]
         for name in moved:
             setattr(source, name, values[name])
+        if "is_active" in moved and not source.is_active:
+            source.problem = {"code": "paused"}
+            moved.append("problem")
         if {"is_active", "rhythm_seconds"} & set(moved):
             source.next_poll_at = timezone.now()
             moved.append("next_poll_at")

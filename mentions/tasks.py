@@ -21,9 +21,9 @@ from django.utils import timezone
 
 from helpdesk import files
 from helpdesk.models import Brand, Event, IdempotencyRecord
-from mentions import delivery, polling, pushes
+from mentions import accounts, delivery, polling, pushes, reading_back
 from mentions.alive import still_here
-from mentions.models import Payload, Quarantine, Source
+from mentions.models import Gap, Payload, Quarantine, Source
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ def wake() -> None:
         poll_due.delay()
     if pushes.due_accounts(1):
         take_pushes.delay()
+    if reading_back.due(1):
+        read_back.delay()
     still_here()
 
 
@@ -61,6 +63,11 @@ def poll_due() -> None:
 @shared_task(queue="poll", soft_time_limit=SOFT, time_limit=HARD)
 def take_pushes() -> None:
     _take_turn(pushes.due_accounts, pushes.work_on)
+
+
+@shared_task(queue="poll", soft_time_limit=SOFT, time_limit=HARD)
+def read_back() -> None:
+    _take_turn(reading_back.due, reading_back.work_on)
 
 
 @shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
@@ -105,4 +112,7 @@ def tidy() -> None:
     Quarantine.objects.filter(settled_at__lt=now - dt.timedelta(days=30)).delete()
     IdempotencyRecord.objects.filter(created_at__lt=now - dt.timedelta(days=2)).delete()
     for brand in Brand.objects.all():
-        Event.objects.filter(brand=brand, at__lt=now - dt.timedelta(days=brand.keep_event_days)).delete()
+        kept_from = now - dt.timedelta(days=brand.keep_event_days)
+        Event.objects.filter(brand=brand, at__lt=kept_from).delete()
+        Gap.objects.filter(brand=brand, until__lt=kept_from).delete()
+    accounts.tell_of_endings(now)

@@ -28,7 +28,7 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
-from mentions.models import Source, Term
+from mentions.models import ReadBack, Source, Term
 from tests.world import PASSWORD
 
 if TYPE_CHECKING:
@@ -193,6 +193,9 @@ API = [
     verb("terms/<pk>/preview/", "term", Rule(MANAGER, 400, lambda s: {"channel": s.north.searched.pk})),  # nothing answers there
     api("sources/preview/", POST=Rule(MANAGER, 200, lambda s: SOURCE, outside=400)),
     verb("sources/<pk>/poll/", "source", post(LEAD, 200, column("source", "lease_token"))),
+    api("sources/<pk>/gaps/", "source", GET=LOOK),
+    api("sources/<pk>/read-back/", "source", GET=LOOK, POST=post(MANAGER, 201, count(ReadBack), {"since": "2020-01-01T00:00:00Z"})),
+    verb("sources/<pk>/read-back/stop/", "source", Rule(MANAGER, 409)),  # nothing is being read back
     verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),
 ]  # fmt: skip
 
@@ -266,6 +269,8 @@ DESK = [
     desk("sources/authorised/", GET=Rule(MANAGER, 302)),
     desk("sources/<source_id>/", "source", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("source", "name"), SETTINGS)),
     desk("sources/<source_id>/poll/", "source", POST=post(LEAD, 302, column("source", "lease_token"))),
+    desk("sources/<source_id>/read-back/", "source", POST=post(MANAGER, 302, count(ReadBack), {"since": "2020-01-01", "until": "2020-02-01", "most": "10"})),
+    desk("sources/<source_id>/read-back/stop/", "source", POST=Rule(MANAGER, 302)),
     desk("sources/<source_id>/pause/", "source", POST=post(MANAGER, 302, column("source", "is_active"))),
     desk("quarantine/", GET=LOOK),
     desk("quarantine/<row_id>/retry/", "quarantine", POST=post(LEAD, 302, column("quarantine", "tries"))),

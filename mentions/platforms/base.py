@@ -47,6 +47,8 @@ WORDS = {
     "unsure": "The line broke while sending; it may or may not have arrived.",
     "house": "We could not store what came (%(detail)s). Nothing is lost: it is asked for again.",
     "bug": "We stumbled over this ourselves (%(detail)s). It is in the log.",
+    "paused": "Somebody had paused it.",
+    "idle": "No worker looked.",
     "seal": "The stored password can no longer be read (the sealing key changed). Enter it again under Sources.",
 }
 
@@ -101,16 +103,32 @@ class Setting:
     is_url: bool = False
     is_page: bool = False  # of a URL: one document, whose last slash is part of its name
     choices: tuple[tuple[str, str], ...] = ()  # where only these will do: value and what people read
+    is_date: bool = False  # YYYY-MM-DD
+
+
+ENDS = Setting(
+    "expires_on",
+    "Log-in ends on",
+    "Where the platform gave it an end: that day, as YYYY-MM-DD. Managers are told two weeks before.",
+    required=False,
+    is_date=True,
+)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """A kind of source: what it hears. `takes_query`: it needs a search term."""
+    """A kind of source: what it hears. `takes_query`: it needs a search term.
+
+    `keeps_days`: for so long the platform shows what we were not there to hear; None: as long as it exists; 0: for no
+    time that could be told. `reads_back`: it can be asked for what was said between two moments (`Connector.past`).
+    """
 
     key: str
     name: str
     takes_query: bool = False
     rhythm_seconds: int = 60
+    keeps_days: int | None = None
+    reads_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,6 +187,18 @@ class File:
     media_type: str
     content: bytes
     content_id: str = ""  # where the item's HTML shows it inline
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of the past: from `since` until before `until`, in UTC."""
+
+    since: dt.datetime
+    until: dt.datetime
+
+    def holds(self, moment: dt.datetime | None) -> bool:
+        """What says no time may be of any: it is taken to be of this one."""
+        return moment is None or self.since <= moment < self.until
 
 
 @dataclass(frozen=True)
@@ -406,6 +436,17 @@ class Connector(ABC):
     @abstractmethod
     def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Pages of what is new since `cursor` ({} the first time). Each is stored before the next is asked for."""
+
+    def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
+        """Pages of what was said in `span`, of streams that read back. A page's cursor is where to go on from ({} at first).
+
+        No more than `most` items are asked for where items cost money; where few are left, it ends before it is done.
+        """
+        raise PlatformError("refused", "the past cannot be asked for", permanent=True)
+
+    def read_price(self, stream: str) -> int:
+        """What reading one item costs, in millionths of a dollar."""
+        return 0
 
     def reread(self, stream: str, raw: Any) -> Page:
         """One raw item of that stream, read again: what a retry from quarantine calls. Makes no request."""

@@ -6,16 +6,17 @@ through polling and delivery, only what the rest of the house relies on.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any, Protocol
 
 import pytest
 from django.utils import timezone
 
 from helpdesk.models import Delivery, Message, Ticket
-from mentions import accounts, delivery, ingest, polling
-from mentions.models import Account, Mention, Quarantine, Source
+from mentions import accounts, delivery, ingest, polling, reading_back
+from mentions.models import Account, Mention, Quarantine, ReadBack, Source
 from mentions.platforms import registry
-from mentions.platforms.base import Connector, Draft, PlatformError, Ref
+from mentions.platforms.base import Connector, Draft, PlatformError, Ref, Span
 from tests.world import World
 
 
@@ -98,6 +99,33 @@ class ConnectorContract:
         Source.objects.update(lease_until=None)
         self.poll(stage)
         assert Message.objects.count() == self.page_size + 6, "whatever the first page left as a position"
+
+    def test_the_past_is_read_between_two_moments_and_moves_no_position(self, stage: PlatformStage) -> None:
+        stream = registry.platform(stage.source.account.platform).stream(stage.source.kind)
+        if not stream.reads_back:
+            return
+        self.poll(stage)
+        for number in range(self.page_size + 5):
+            stage.say(f"number {number}")
+        before, now = Source.objects.get(pk=stage.source.pk), timezone.now()
+        connector = self.connector(stage)
+        for begin, end, wanted in ((-3600, 3600, self.page_size + 5), (-7200, -3600, 0)):
+            span = Span(now + dt.timedelta(seconds=begin), now + dt.timedelta(seconds=end))
+            pages = list(connector.past(before.kind, before.query, span, {}, 10_000))
+            assert len({post.external_id for page in pages for post in page.posts}) == wanted
+            assert all(page.cursor for page in pages), "each page says where to go on"
+        row = ReadBack.objects.create(
+            brand_id=before.brand_id,
+            source=before,
+            since=now - dt.timedelta(hours=1),
+            until=now + dt.timedelta(hours=1),
+            most=10_000,
+        )
+        reading_back.work_on(row.pk)
+        row.refresh_from_db()
+        assert (row.outcome, row.new) == ("done", self.page_size + 5)
+        assert Source.objects.get(pk=before.pk).cursor == before.cursor
+        assert self.poll(stage)["new"] == 0, "what was read back is known"
 
     def test_duplicates_and_overlap_are_stored_once(self, stage: PlatformStage) -> None:
         stage.say("hello")

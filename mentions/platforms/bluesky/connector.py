@@ -30,6 +30,7 @@ from mentions.platforms.base import (
     Ref,
     Sent,
     Setting,
+    Span,
     Stream,
     count_of,
     read_each,
@@ -71,8 +72,8 @@ class Bluesky(Session):
             ),
         ),
         streams=(
-            Stream("notifications", "Mentions, replies and quotes", rhythm_seconds=30),
-            Stream("search", "Posts with a search term", takes_query=True, rhythm_seconds=60),
+            Stream("notifications", "Mentions, replies and quotes", rhythm_seconds=30, reads_back=True),
+            Stream("search", "Posts with a search term", takes_query=True, rhythm_seconds=60, reads_back=True),
             Stream("direct", "Direct messages", rhythm_seconds=60),
         ),
         public_reply=True,
@@ -108,6 +109,26 @@ class Bluesky(Session):
             "app.bsky.notification.listNotifications", {"reasons": list(REASONS)}, "notifications", cursor
         )
 
+    def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
+        """Newest first, down to the span's begin. What a server no longer knows as a cursor is begun anew by `reading_back`."""
+        is_search = stream == "search"
+        method = "app.bsky.feed.searchPosts" if is_search else "app.bsky.notification.listNotifications"
+        params: dict[str, Any] = {"reasons": list(REASONS)}
+        if is_search:
+            params = {"q": query, "sort": "latest", "since": _zulu(span.since), "until": _zulu(span.until)}
+        within = str(position.get("cursor") or "")
+        while True:
+            answer = self.call("GET", method, params={**params, "limit": 100, **({"cursor": within} if within else {})})
+            items, following = answer.get("posts" if is_search else "notifications"), answer.get("cursor")
+            if not isinstance(items, list):
+                raise PlatformError("undecodable", "no list")
+            times = [at for at in map(views.indexed_at, items) if at]
+            posts, malformed = read_each([one for one in items if span.holds(views.indexed_at(one))], self._post)
+            yield Page(tuple(posts), tuple(malformed), cursor={"cursor": following or within})
+            if not following or following == within or (times and min(times) < span.since):
+                return
+            within = str(following)
+
     def _newest_first(self, method: str, params: dict[str, Any], key: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Pages backwards until what was stored before; the new watermark comes with the last page only."""
         watermark, now = _position(cursor, "indexed_at"), dt.datetime.now(dt.UTC)
@@ -116,7 +137,7 @@ class Bluesky(Session):
         oldest = watermark - (DEEP_OVERLAP if deep else OVERLAP) if watermark else now - FIRST_LOOK
         deep_at = now if deep else deep_at
         if method.endswith("searchPosts"):
-            params = {**params, "since": oldest.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+            params = {**params, "since": _zulu(oldest)}
         newest, within = watermark, None
         for number in range(MOST_PAGES):
             answer = self.call("GET", method, params={**params, "limit": 100, **({"cursor": within} if within else {})})
@@ -402,6 +423,10 @@ def tid() -> str:
     """A TID record key: 53 bits of microseconds and 10 random bits, in sortable base 32."""
     number = (time.time_ns() // 1000) << 10 | secrets.randbits(10)
     return "".join(SORTABLE[number >> shift & 31] for shift in range(60, -1, -5))
+
+
+def _zulu(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _position(cursor: Mapping[str, Any], name: str) -> dt.datetime | None:

@@ -21,6 +21,7 @@ from mentions.platforms.base import (
     Ref,
     Sent,
     Setting,
+    Span,
     Stream,
 )
 from mentions.platforms.demo import ledger, script
@@ -41,7 +42,7 @@ class Demo(Connector):
                 choices=tuple((key, script.CHANNELS[key]) for key in script.CHANNELS),
             ),
         ),
-        streams=(Stream("stream", "A living stream of invented people", rhythm_seconds=20),),
+        streams=(Stream("stream", "A living stream of invented people", rhythm_seconds=20, reads_back=True),),
         public_reply=True,
         private_reply=True,
         like=True,
@@ -67,6 +68,12 @@ class Demo(Connector):
         while rows := ledger.after(self.account_id, after, PAGE):
             after = rows[-1].id
             yield Page(tuple(self._post(row) for row in rows), cursor={"id": after})
+
+    def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
+        after = int(position.get("id", 0))
+        while rows := ledger.after(self.account_id, after, PAGE):
+            after = rows[-1].id
+            yield Page(tuple(self._post(row) for row in rows if span.holds(row.said_at)), cursor={"id": after})
 
     def _post(self, row: ledger.Row) -> Post:
         person = ledger.person(row.author, self.channel)

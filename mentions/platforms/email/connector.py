@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
+    ENDS,
     NOTHING,
     Bounce,
     Connector,
@@ -34,6 +35,7 @@ from mentions.platforms.base import (
     Post,
     Sent,
     Setting,
+    Span,
     Stream,
     said_in,
     time_of,
@@ -84,8 +86,9 @@ class Email(Connector):
                 default="no",
                 choices=(("no", "No"), ("yes", "Yes")),
             ),
+            ENDS,
         ),
-        streams=(Stream("mail", "Mail and discussion lists", rhythm_seconds=60),),
+        streams=(Stream("mail", "Mail and discussion lists", rhythm_seconds=60, reads_back=True),),
         public_reply=True,  # on discussion lists
         private_reply=True,
         reads_per_hour=3600,
@@ -232,6 +235,24 @@ class Email(Connector):
         if not begin and position.get(key, {}).get("validity") != validity:
             position[key] = {"validity": validity, "uid": max(box.above(0, None), default=0)}
             yield Page(cursor=dict(position))
+
+    def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
+        """By the days mail came in; the server's days may begin hours away from ours."""
+        box, day = self._imap(), dt.timedelta(days=1)
+        since, before = (span.since - day).date(), (span.until + 2 * day).date()
+        known = {key: dict(value) for key, value in position.items() if isinstance(value, dict)}
+        try:
+            for key, folder in (("in", self.folder), ("sent", str(self.facts.get("sent") or ""))):
+                if not folder or (key == "sent" and folder == self.folder):
+                    continue
+                validity = box.select(folder)
+                begin = known.get(key, {}) if known.get(key, {}).get("validity") == validity else {}
+                for mails in box.fetch(box.above(int(begin.get("uid", 0)), since, before)):
+                    self.requests += 1
+                    known[key] = {"validity": validity, "uid": mails[-1].uid}
+                    yield self._page([one for one in mails if span.holds(one.at)], dict(known), sent=key == "sent")
+        finally:
+            box.close()
 
     def _page(self, mails: list[Fetched], cursor: Mapping[str, Any], *, sent: bool) -> Page:
         posts: list[Post] = []

@@ -129,11 +129,11 @@ class Imap:
         known = ("sent", "sent items", "sent mail", "sent messages", "inbox.sent", "gesendet", "envoyés", "enviados")
         return next((names[name] for name in known if name in names), "")
 
-    def above(self, uid: int, since: dt.date | None) -> list[int]:
-        """UIDs above `uid`, in order; with `since`, of messages that came on that day or later."""
-        criteria = [f"UID {uid + 1}:*"] + (
-            [f"SINCE {since.day}-{MONTHS[since.month - 1]}-{since.year}"] if since else []
-        )
+    def above(self, uid: int, since: dt.date | None, before: dt.date | None = None) -> list[int]:
+        """UIDs above `uid`, in order; with `since`, of messages that came on that day or later, and before `before`."""
+        criteria = [f"UID {uid + 1}:*"]
+        for word, day in (("SINCE", since), ("BEFORE", before)):
+            criteria += [f"{word} {day.day}-{MONTHS[day.month - 1]}-{day.year}"] if day else []
         with _told():
             status, answer = self._box.client.uid("SEARCH", *criteria)
         if status != "OK":

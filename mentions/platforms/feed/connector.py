@@ -37,7 +37,7 @@ class Feed(Connector):
                 is_page=True,
             ),
         ),
-        streams=(Stream("entries", "New entries", rhythm_seconds=900),),
+        streams=(Stream("entries", "New entries", rhythm_seconds=900, keeps_days=0),),
         reads_per_hour=120,
         help="A feed can only be read. Open the page to answer there.",
         permissions=(("none", "a feed is public; a private one carries its key in the address"),),

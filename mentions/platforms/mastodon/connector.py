@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
+    ENDS,
     NOTHING,
     Draft,
     Found,
@@ -29,6 +30,7 @@ from mentions.platforms.base import (
     Search,
     Sent,
     Setting,
+    Span,
     Stream,
     read_each,
     time_of,
@@ -58,10 +60,11 @@ class Mastodon(Server):
                 "Preferences → Development → New application, with the permissions below; then “Your access token”.",
                 secret=True,
             ),
+            ENDS,
         ),
         streams=(
-            Stream("notifications", "Mentions, quotes and direct messages", rhythm_seconds=60),
-            Stream("hashtag", "Posts with a hashtag", takes_query=True, rhythm_seconds=120),
+            Stream("notifications", "Mentions, quotes and direct messages", rhythm_seconds=60, reads_back=True),
+            Stream("hashtag", "Posts with a hashtag", takes_query=True, rhythm_seconds=120, reads_back=True),
         ),
         public_reply=True,
         private_reply=True,
@@ -98,11 +101,21 @@ class Mastodon(Server):
     # --- hearing -----------------------------------------------------------------------------------------------
 
     def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
-        if stream == "hashtag":
-            tag = quote(query.strip().lstrip("#"), safe="")
-            return self._listed(f"/api/v1/timelines/tag/{tag}", {"limit": 40}, cursor)
-        params = {"types[]": list(TYPES), "limit": 80, "include_filtered": "true"}
-        return self._listed(NOTIFICATIONS, params, cursor)
+        return self._listed(*_list_of(stream, query), cursor)
+
+    def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
+        """From the newest down to the span's begin: ids are opaque, no server is asked by date."""
+        path, params = _list_of(stream, query)
+        before = str(position.get("max_id") or "")
+        while True:
+            items = self._read(path, {**params, **({"max_id": before} if before else {})})
+            oldest = _oldest(items)
+            if not oldest or oldest == before:
+                return
+            before = oldest
+            yield self._page([item for item in items if span.holds(_created_at(item))], {"max_id": before})
+            if all(_is_before(item, span.since) for item in items):
+                return
 
     def _listed(self, path: str, params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Forward from `min_id`, a durable position, until a page brings nothing; the first time backward for a week.
@@ -339,6 +352,13 @@ class Mastodon(Server):
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             return False
+
+
+def _list_of(stream: str, query: str) -> tuple[str, dict[str, Any]]:
+    """The path of what a stream reads, and its parameters."""
+    if stream == "hashtag":
+        return f"/api/v1/timelines/tag/{quote(query.strip().lstrip('#'), safe='')}", {"limit": 40}
+    return NOTIFICATIONS, {"types[]": list(TYPES), "limit": 80, "include_filtered": "true"}
 
 
 def _sent(status: Mapping[str, Any]) -> Sent:

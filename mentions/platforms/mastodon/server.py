@@ -114,10 +114,14 @@ class Server(Connector):
         response = self.ask("POST", f"{self.base_url}/oauth/token", form=form)
         if response.status != 200:
             raise PlatformError("credentials", said_in(response, "error_description", "error"), permanent=True)
-        token = self.decoded(response).get("access_token")
+        answer = self.decoded(response)
+        token, seconds = answer.get("access_token"), answer.get("expires_in")
         if not isinstance(token, str) or not token:
             raise PlatformError("undecodable", "an answer without token")
-        return {"access_token": token}
+        ends = {}
+        if isinstance(seconds, int) and 0 < seconds < 10**9:  # Mastodon's own tokens have no end
+            ends["expires_on"] = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)).date().isoformat()
+        return {"access_token": token, **ends}
 
     def described(self) -> dict[str, Any]:
         """What the server says of itself: limits and version. Older servers have only the first form."""

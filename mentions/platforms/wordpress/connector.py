@@ -36,6 +36,7 @@ from mentions.platforms.base import (
     Ref,
     Sent,
     Setting,
+    Span,
     Stream,
     read_each,
     retry_after,
@@ -68,7 +69,7 @@ class WordPress(Connector):
                 required=False,
             ),
         ),
-        streams=(Stream("comments", "Comments", rhythm_seconds=120),),
+        streams=(Stream("comments", "Comments", rhythm_seconds=120, reads_back=True),),
         public_reply=True,
         lookup=True,
         moderates=True,
@@ -240,6 +241,21 @@ class WordPress(Connector):
         self.rest = answer.rest
         posts, malformed = read_each(answer.entries or [], self._entry)
         yield Page(tuple(posts), tuple(malformed), cursor={**answer.position, "feed": url})
+
+    def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
+        """Oldest first. Sites compare with their own clock, which may be hours away: a day more is asked for."""
+        if not self.facts.get("rest"):
+            raise PlatformError("refused", _("a feed holds the newest only"), permanent=True)
+        day = dt.timedelta(days=1)
+        params: dict[str, Any] = {"after": (span.since - day).isoformat(), "before": (span.until + day).isoformat()}
+        params |= {"orderby": "date_gmt", "order": "asc", "per_page": PAGE, "type": "comment"}
+        if self.is_signed:
+            params |= {"context": "edit", "status": "all"}
+        for number in range(int(position.get("page", 1)), MOST_PAGES + 1):
+            items = self._items({**params, "page": number})
+            yield self._page([item for item in items if span.holds(_said_at(item))], {"page": number})
+            if len(items) < PAGE:
+                return
 
     def _items(self, params: Mapping[str, Any]) -> list[Any]:
         try:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
+    ENDS,
     NOTHING,
     Draft,
     Event,
@@ -72,12 +73,20 @@ class X(Hearing):
                 default="no",
                 choices=(("no", "280 characters, in threads"), ("yes", "Up to 25,000 characters")),
             ),
+            ENDS,
         ),
         streams=(
-            Stream("mentions", "Mentions and replies", rhythm_seconds=60),
-            Stream("search", "Posts with a search term", takes_query=True, rhythm_seconds=300),
+            Stream("mentions", "Mentions and replies", rhythm_seconds=60, reads_back=True),
+            Stream(
+                "search",
+                "Posts with a search term",
+                takes_query=True,
+                rhythm_seconds=300,
+                keeps_days=7,
+                reads_back=True,
+            ),
             Stream("quotes", "Quotes of our posts", rhythm_seconds=3600),
-            Stream("direct", "Direct messages", rhythm_seconds=120),
+            Stream("direct", "Direct messages", rhythm_seconds=120, keeps_days=30),
         ),
         public_reply=True,
         private_reply=True,

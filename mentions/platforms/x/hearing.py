@@ -19,6 +19,7 @@ from mentions.platforms.base import (
     Post,
     Ref,
     Search,
+    Span,
     count_of,
     read_each,
     time_of,
@@ -86,6 +87,30 @@ class Hearing(Session):
             yield self._page(items, answer, on_the_way if goes_on else _done(newest), summons)
             if not goes_on:
                 return
+
+    def read_price(self, stream: str) -> int:
+        return {"mentions": self._price, "search": money.POST_READ}.get(stream, 0)
+
+    def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
+        """Newest first, down to the span's begin; the position is the lowest id read."""
+        is_search = stream == "search"
+        path = "/2/tweets/search/recent" if is_search else f"/2/users/{self.me}/mentions"
+        times = {"start_time": posts.stamp(span.since), "end_time": posts.stamp(span.until)}
+        params, least = {**times, **({"query": query} if is_search else {})}, 10 if is_search else 5
+        until, price = str(position.get("until_id") or ""), self.read_price(stream)
+        while most >= least:
+            size = min(most, self.afford(100, least, price))
+            if until:  # in place of the end, which X does not take beside it everywhere
+                params = {name: value for name, value in params.items() if name != "end_time"} | {"until_id": until}
+            answer = self.spelt(path, {**params, "max_results": size})
+            items = _items(answer)
+            self.charge("posts read", len(items), len(items) * price)
+            most -= len(items)
+            lowest = posts.oldest(items)
+            if not lowest or lowest == until:
+                return
+            until = lowest
+            yield self._page(items, answer, {"until_id": until}, "no" if is_search else "perhaps")
 
     def _page(
         self, items: list[Any], answer: Mapping[str, Any], cursor: Mapping[str, Any] | None, summons: str

@@ -1,0 +1,55 @@
+"""Times in which a source was not heard: written down when it is heard again, with why, and with what is lost for good."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection
+
+from django.utils.translation import gettext as _
+
+from mentions import accounts
+from mentions.models import Gap, Source
+from mentions.platforms import registry
+
+SHORTEST = dt.timedelta(minutes=10)
+SHOWN = dt.timedelta(days=7)
+MOST_SHOWN = 3
+
+
+def note(source: Source, now: dt.datetime) -> None:
+    """`source`, as it was before a look that went well at `now`: a gap, where the look before was long ago."""
+    begun = source.last_fine_at
+    if begun is None or now - begun <= max(SHORTEST, dt.timedelta(seconds=3 * source.rhythm_seconds + 60)):
+        return
+    problem = source.account.problem or source.problem or {"code": "idle"}
+    keeps = registry.platform(source.account.platform).stream(source.kind).keeps_days
+    lost_until = None if keeps is None else now - dt.timedelta(days=keeps)
+    Gap.objects.create(
+        brand_id=source.brand_id,
+        source=source,
+        since=begun,
+        until=now,
+        problem=problem,
+        lost_until=lost_until if lost_until is not None and lost_until > begun else None,
+    )
+
+
+def latest(sources: Collection[int], now: dt.datetime) -> dict[int, list[Gap]]:
+    """Of each of these sources, the newest gaps of the last days, newest first."""
+    found: dict[int, list[Gap]] = defaultdict(list)
+    rows = Gap.objects.filter(source__in=sources, until__gt=now - SHOWN).select_related("source__account__channel")
+    for gap in rows.order_by("-until"):
+        if len(found[gap.source_id]) < MOST_SHOWN:
+            found[gap.source_id].append(gap)
+    return found
+
+
+def words(gap: Gap) -> str:
+    """Why, and what of it is lost: a sentence or two."""
+    why = accounts.problem_words(gap.problem, gap.source.account.channel.appears_as)
+    if gap.lost_until is None:
+        return _("%(why)s What was said meanwhile has been read since.") % {"why": why}
+    if gap.lost_until >= gap.until:
+        return _("%(why)s What the platform no longer showed when we were back is missing here.") % {"why": why}
+    return _("%(why)s What was said in the first part of it is no longer there to be read.") % {"why": why}
