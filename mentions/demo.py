@@ -6,9 +6,12 @@ Everything goes in through the doors real things use: the demo connector, ingest
 from __future__ import annotations
 
 import datetime as dt
+import json
 import secrets
+import tempfile
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import F
@@ -37,8 +40,8 @@ from helpdesk.text.clean import cleaned
 from helpdesk.workflow import forget, replies, tickets
 from helpdesk.workflow.brands import MANUAL, open_brand
 from helpdesk.workflow.replies import settle_part
-from mentions import accounts, delivery, ingest, polling
-from mentions.models import Source
+from mentions import accounts, archive, delivery, ingest, polling, terms
+from mentions.models import Account, Gap, Source, Usage
 from mentions.platforms.demo import ledger
 
 SLUG = "northwind-rail"
@@ -49,7 +52,7 @@ PEOPLE = (
     ("noor@northwind.example", "Noor Haddad", Role.AGENT),
     ("audit@northwind.example", "Ivo Brandt", Role.AUDITOR),
 )
-CHANNELS = ("x", "bluesky", "mastodon", "email", "blog")
+CHANNELS = ("x", "bluesky", "mastodon", "email", "blog", "feed")
 
 
 class Settled(NamedTuple):
@@ -90,6 +93,32 @@ WAITING = [
 ]  # fmt: skip
 
 
+LETTER = """<p>Dear Northwind,</p><p>the <b>seat map overlaps the pay button</b> on my phone, so I could not buy a ticket for
+Friday. What I see:</p><table><tr><th>Phone</th><th>App</th><th>Button</th></tr><tr><td>Model 12 mini</td><td>4.2.1</td>
+<td>half covered</td></tr></table><p>The log is attached. <img src="https://mail.example/pixel.gif" alt=""></p><p>Kind regards<br>Bo</p>"""
+
+# (hours ago, channel, who, what, what else comes with it)
+ALSO: list[tuple[float, str, str, str, dict[str, Any]]] = [
+    (8.2, "email", "bo", "Dear Northwind,\n\nthe seat map overlaps the pay button on my phone, so I could not buy a ticket for Friday. "
+     "The log is attached.\n\nKind regards\nBo",
+     {"subject": "Cannot pay in the app", "html": LETTER, "quoted": "On Monday Northwind Rail wrote:\n> Your account has been opened. Have a good journey!",
+      "file": {"name": "app-log.txt", "media_type": "text/plain", "text": "09:12:04 seats: 48 drawn\n09:12:05 pay: hidden at y=612\n"}}),
+    (6.4, "email", "kirsi", "Has anybody managed to take a cargo bike on the 12:20? The rules say one thing, the crew another.",
+     {"subject": "[lund-commuters] Cargo bikes", "list": "lund-commuters@lists.example"}),
+    (5.6, "blog", "jo", "You promised a shelter on platform 4 last spring. It rained on us again today. When is it coming?", {"held": True}),
+    (2.6, "feed", "mika", "Northwind's new timetable, line by line: what the evening trains lose.", {"url": "https://railwatch.example/timetable"}),
+    (1.7, "x", "tomas", "Tres horas con Northwind Rail y ni un café. ¿Así quieren que deje el coche?", {"beyond": True}),
+    (1.4, "x", "ines", "Só queria dizer que a Nortwind Rail tem as melhores janelas da Europa.", {"beyond": True}),
+]  # fmt: skip
+
+# What was said in the house's earlier system, brought in as an archive: (who, days ago, what, our answer)
+ARCHIVE = [
+    ("Ana Lindqvist", 410, "Does the annual pass pay off from three days a week?", "From two and a half, Ana. The sums are at the counter. ^Maya"),
+    ("Leo Marsh", 388, "wifi on the 8:05 never works", "Sorry, Leo. New antennas come in autumn. ^Maya"),
+    ("Ruth Feld", 352, "Is there a direct train to Lund on Tuesdays?", "Yes, at 7:40 and 16:10. ^Sven"),
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Made:
     """The demo brand, and the password of its people (empty where it was there before)."""
@@ -113,6 +142,7 @@ def make() -> Made:
     _by_hand(brand, people[Role.AGENT])
     _one_person(brand)
     _under_way(sources, people)
+    _every_inbox(sources, people)
     return Made(brand, password)
 
 
@@ -128,6 +158,7 @@ NAMES = {
     "mastodon": "Mastodon",
     "email": "Mailbox",
     "blog": "Blog comments",
+    "feed": "Rail watchers",
 }
 
 
@@ -253,10 +284,77 @@ def _under_way(sources: dict[str, Source], people: dict[Role, User]) -> None:
     ingest.quarantine(sources["blog"], broken, {"code": "malformed", "detail": "author is missing"}, timezone.now())
 
 
+def _every_inbox(sources: dict[str, Source], people: dict[Role, User]) -> None:
+    """What each kind of inbox has of its own: a held comment, a letter with a file, a list, a feed, a search, an archive."""
+    now, owner = timezone.now(), people[Role.OWNER]
+    brand, x = sources["x"].brand, sources["x"].account
+    term = terms.create(
+        brand, owner, name="Our name", include=["Northwind Rail"], exclude=["northwindrail"], near_misses=True
+    )
+    searching = terms.listen(term.pk, x, owner)
+    for number, (hours, channel, who, text, about) in enumerate(ALSO):
+        at = now - dt.timedelta(hours=hours)
+        ledger.say(
+            sources[channel].account_id, f"also-{number}", who, text, at, is_private=channel == "email", about=about
+        )
+    _listen_to_all({**sources, **{str(row.pk): row for row in searching}})
+    reply = replies.reply(
+        _ticket(brand, "new-8").pk, people[Role.AGENT], "Liebe Ruth, ja: dienstags um 7:40 und 16:10. ^Noor", "private"
+    )
+    delivery.deliver(reply.pk)
+    bounced = {"code": "bounced", "detail": "550 5.1.1 no such mailbox"}
+    reply.parts.update(state=PartState.FAILED, problem=bounced)
+    Delivery.objects.filter(pk=reply.pk).update(state=PartState.FAILED)
+    _books(sources, now)
+    _archive(brand)
+
+
+def _books(sources: dict[str, Source], now: dt.datetime) -> None:
+    """A month's money on one account, a log-in that ends soon on another, a night that one source missed."""
+    x, mastodon, blog = sources["x"].account, sources["mastodon"].account, sources["blog"]
+    Account.objects.filter(pk=x.pk).update(monthly_budget=40)
+    first = now.date().replace(day=1)
+    for day in range((now.date() - first).days):
+        row = Usage(brand_id=x.brand_id, account=x, day=first + dt.timedelta(days=day), what="posts read")
+        row.count = 90 + day * 37 % 110
+        row.micros = row.count * 5000
+        row.save()
+    ends = (now.date() + dt.timedelta(days=9)).isoformat()
+    Account.objects.filter(pk=mastodon.pk).update(settings={**mastodon.settings, "expires_on": ends})
+    for number, source in enumerate(sources.values()):  # as if it had been said while we listened
+        Source.objects.filter(pk=source.pk).update(delay_seconds=9 + number * 7 % 23)
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    Gap.objects.create(
+        brand_id=blog.brand_id,
+        source=blog,
+        since=midnight - dt.timedelta(hours=21, minutes=50),
+        until=midnight - dt.timedelta(hours=18, minutes=12),
+        problem={"code": "unavailable", "detail": "HTTP 503"},
+    )
+
+
+def _archive(brand: Brand) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "archive.jsonl"
+        lines = []
+        for number, (who, days, text, answer) in enumerate(ARCHIVE):
+            at = timezone.now() - dt.timedelta(days=days)
+            name = f"old-{number}"
+            lines.append({"id": name, "author": who, "text": text, "time": at.isoformat()})
+            ours = {"id": f"{name}-a", "author": "Northwind", "text": answer, "parent": name, "inbound": "no"}
+            lines.append({**ours, "time": (at + dt.timedelta(minutes=50)).isoformat()})
+        path.write_text("\n".join(map(json.dumps, lines)))
+        table = {name: name for name in ("id", "author", "text", "time", "parent", "inbound")}
+        archive.bring_in(archive.Wanted(path, brand, table, "jsonl", "Before 2025"))
+
+
+def _ticket(brand: Brand, key: str) -> Ticket:
+    return Ticket.objects.get(messages__mention__external_id=f"demo:{key}", brand=brand)
+
+
 def _new(sources: dict[str, Source], number: int) -> Ticket:
     """The ticket of the `number`-th thing that waits."""
-    brand = next(iter(sources.values())).brand_id
-    return Ticket.objects.get(messages__mention__external_id=f"demo:new-{number}", brand=brand)
+    return _ticket(next(iter(sources.values())).brand, f"new-{number}")
 
 
 def _stuck(sent: Delivery, state: PartState) -> None:

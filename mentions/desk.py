@@ -29,7 +29,7 @@ from helpdesk.models import Brand
 from helpdesk.permissions import brands_where, may, may_anywhere
 from helpdesk.templatetags.desk import span
 from helpdesk.workflow.tickets import Conflict, Refused
-from mentions import accounts, gaps, money, polling, reading_back, sources
+from mentions import accounts, archive, gaps, money, polling, reading_back, sources
 from mentions.health import health
 from mentions.models import Quarantine, ReadBack, Source
 from mentions.platforms import registry
@@ -71,7 +71,8 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any], status: 
 @require_GET
 def all_sources(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
-    found = Source.objects.visible_to(request.user).select_related("account__channel", "brand")
+    found = Source.objects.visible_to(request.user).exclude(kind=archive.PLATFORM)  # nothing is heard from the past
+    found = found.select_related("account__channel", "brand")
     rows_found = list(found.order_by("brand__name", "name"))
     keys = [row.pk for row in rows_found]
     past, missed = reading_back.latest(keys), gaps.latest(keys, now)
@@ -85,6 +86,8 @@ def all_sources(request: HttpRequest) -> HttpResponse:
             "may_poll": may(me(request), "source.poll", row.brand_id),
             "may_edit": may(me(request), "source.edit", row.brand_id),
             "used": used[row.account_id],
+            "for_reading": money.for_reading(row.account.monthly_budget),
+            "requests": used[row.account_id].month.get(money.REQUESTS, 0),
             "spent": money.dollars(used[row.account_id].micros_month),
             "spent_today": money.dollars(used[row.account_id].micros_today),
             "set_aside": aside.get(row.pk, 0),
@@ -179,7 +182,7 @@ def add_settings(form: forms.Form, platform: Platform, *, kept: dict[str, Any] |
         widget: Any = (
             forms.PasswordInput(attrs={"autocomplete": "off"})
             if setting.secret
-            else forms.TextInput(attrs={"autocomplete": "off"})
+            else forms.TextInput(attrs={"autocomplete": "off", **({"type": "date"} if setting.is_date else {})})
         )
         if setting.choices:
             form.fields[f"settings.{setting.name}"] = forms.ChoiceField(

@@ -371,6 +371,7 @@ class DemoPost(models.Model):
     is_private = models.BooleanField(default=False)
     said_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True, blank=True)
+    about = models.JSONField(default=dict, help_text=_("What else comes with it: html, quoted, file, list, held, …"))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["account", "key"], name="demo_post_once")]

@@ -105,6 +105,11 @@ def budget(account: Account) -> int | None:
     return None if account.monthly_budget is None else int(account.monthly_budget * MICROS)
 
 
+def for_reading(monthly: Decimal | None) -> Decimal | None:
+    """The share of a month's budget that listening may use, in dollars: the rest is for answers."""
+    return None if monthly is None else (monthly * Decimal(str(FOR_READING))).quantize(Decimal("0.01"))
+
+
 def left_for_reading(account: Account) -> int | None:
     """Millionths that reading may still spend this month; None: as much as it takes."""
     whole = budget(account)

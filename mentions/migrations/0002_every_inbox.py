@@ -186,4 +186,9 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('since__lt', models.F('until'))), name='read_back_in_order'), models.UniqueConstraint(condition=models.Q(('finished_at', None)), fields=('source',), name='read_back_one_at_a_time')],
             },
         ),
+        migrations.AddField(
+            model_name='demopost',
+            name='about',
+            field=models.JSONField(default=dict, help_text='What else comes with it: html, quoted, file, list, held, …'),
+        ),
     ]

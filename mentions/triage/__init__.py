@@ -21,6 +21,12 @@ from mentions.triage import words
 
 MOST_CHARS = 4000  # what comes after says the same again, and patterns stay fast
 ASIDE = re.compile(r"https?://\S+|@[\w.\-]+")
+# how letters end says nothing of their writer's mood
+CIVIL = re.compile(
+    r"\b(?:(?:kind(?:est)?|best|warm(?:est)?|many) (?:regards|wishes)|(?:mit )?(?:freundlichen|besten|lieben|viele|liebe) gr[uü](?:ß|ss)en?"
+    r"|(?:bien )?cordialement|un cordial saludo|med vänlig hälsning|cordiali saluti|com os melhores cumprimentos)\b",
+    re.IGNORECASE,
+)
 WIDE_REACH = 10_000
 NEARBY = 3  # tokens
 QUESTION_MARKS = ("?", "？", "؟")
@@ -42,7 +48,7 @@ def read(text: str, reach: int = 0) -> Triage:
 
 @lru_cache(maxsize=2048)
 def _read_words(text: str) -> Triage:
-    plain = ASIDE.sub(" ", text)
+    plain = CIVIL.sub(" ", ASIDE.sub(" ", text))
     language = language_of(plain)
     found = Found.of(plain)
     sentiment, why_sentiment = _sentiment(found)

@@ -80,6 +80,12 @@ def test_long_text_is_read_in_bounded_time(raw: str) -> None:
     assert time.monotonic() - begun < BOUND
 
 
+def test_a_letters_ending_is_no_praise() -> None:
+    for ending in ("Kind regards", "Best wishes", "Mit freundlichen Grüßen", "Bien cordialement"):
+        assert triage.read(f"The seat map overlaps the pay button on my phone.\n\n{ending}\nBo").sentiment == "neutral"
+    assert triage.read("You are kind, and the best").sentiment == "positive"
+
+
 def test_triage_reads_the_beginning_only() -> None:
     head = "nothing much here. " * (triage.MOST_CHARS // 19 + 1)
     assert triage.read(head + "my lawyer will sue you! " * 4000) == triage.read(head)

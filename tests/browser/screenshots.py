@@ -16,10 +16,17 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = {
     "inbox": "/desk/inbox/next/",
     "sources": "/desk/sources/",
+    "terms": "/desk/terms/",
     "notices": "/desk/notices/",
     "contact": "/desk/contact/",
     "customers": "/desk/helpdesk/customer/",
     "help": "/help/",
+}
+TICKETS = {
+    "ticket": "charged twice for the Malmö ticket",
+    "letter": "Cannot pay in the app",
+    "held": "promised a shelter",
+    "list": "Cargo bikes",
 }
 LOOKS = {
     "light": (1440, 900, "light"),
@@ -55,15 +62,19 @@ def take(base: str, email: str, password: str) -> None:
         page = browser.new_page()
         log_in(page, base, email, password)
         page.goto(f"{base}/desk/inbox/next/")
-        ticket = page.locator(".hd-row a", has_text="charged twice for the Malmö ticket").first.get_attribute("href")
-        pages = {**PAGES, "ticket": str(ticket)}
+        pages = dict(PAGES)
+        for name, words in TICKETS.items():
+            pages[name] = str(page.locator(".hd-row a", has_text=words).first.get_attribute("href"))
+        page.goto(f"{base}/desk/sources/")
+        x = page.locator(".hd-source", has_text="X @northwindrail").first
+        pages["source"] = str(x.locator("a", has_text="Settings").get_attribute("href"))
         for look, (width, height, scheme) in LOOKS.items():
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
             for name, path in pages.items():
                 page.goto(base + path)
                 page.wait_for_timeout(400)
-                page.screenshot(path=target / f"{name}-{look}.png")
+                page.screenshot(path=target / f"{name}-{look}.png", full_page=name in ("sources", "source"))
         browser.close()
     print(f"{len(LOOKS) * len(pages)} pictures in {target}")
 

@@ -12,10 +12,10 @@ from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db.models import F
 
-from helpdesk import summary
-from helpdesk.models import Brand, Customer, Deadline, Delivery, Message, Ticket
+from helpdesk import joining, summary
+from helpdesk.models import Attachment, Brand, Customer, Deadline, Delivery, Message, MessageBody, Ticket
 from helpdesk.workflow import replies
-from mentions.models import Account, DemoPost, Quarantine
+from mentions.models import Account, DemoPost, Mention, Quarantine, Term
 from tests.fakes.bluesky import FakeBluesky
 from tests.world import World, listen
 
@@ -118,10 +118,23 @@ def test_the_demo_is_worth_looking_at_and_made_once(tmp_path: Path, settings: An
     settings.DATA_DIR = tmp_path
     call_command("demo", stdout=io.StringIO())
     brand = Brand.objects.get()
-    assert set(Ticket.objects.values_list("platform", flat=True)) >= {"x", "bluesky", "mastodon", "email", "blog"}
+    assert set(Ticket.objects.values_list("platform", flat=True)) >= {
+        "x",
+        "bluesky",
+        "mastodon",
+        "email",
+        "blog",
+        "feed",
+        "archive",
+    }
     assert len(set(Ticket.objects.values_list("language", flat=True))) >= 4
-    ana = Customer.objects.get(name="Ana Lindqvist")
+    ana = Customer.objects.get(name="Ana Lindqvist", profiles__platform="bluesky")
     assert set(ana.profiles.values_list("platform", flat=True)) == {"bluesky", "email", "manual"}
+    assert joining.suggestions(ana), "the archive knows her by another profile"
+    assert MessageBody.objects.exclude(html="").exclude(quoted="").exists()
+    assert Attachment.objects.get().name == "app-log.txt"
+    assert Mention.objects.filter(reference__held=True).count() == 1
+    assert {source.name for source in Term.objects.get().sources.all() if source.heard_count}
     settled = Ticket.objects.filter(state="resolved")
     assert settled.count() == 5
     assert settled.filter(created_at__lt=F("answered_at"), answered_at__lt=F("resolved_at")).count() == 5

@@ -9,9 +9,11 @@ from typing import Any
 
 from helpdesk.ports import FrozenPart
 from mentions.platforms.base import (
+    ENDS,
     NOTHING,
     Connector,
     Draft,
+    File,
     Found,
     Identity,
     Limits,
@@ -19,6 +21,7 @@ from mentions.platforms.base import (
     Platform,
     Post,
     Ref,
+    Search,
     Sent,
     Setting,
     Span,
@@ -26,7 +29,7 @@ from mentions.platforms.base import (
 )
 from mentions.platforms.demo import ledger, script
 
-PAGE = 100
+PAGE, LONGEST_QUERY = 100, 500
 
 
 class Demo(Connector):
@@ -41,18 +44,26 @@ class Demo(Connector):
                 default="x",
                 choices=tuple((key, script.CHANNELS[key]) for key in script.CHANNELS),
             ),
+            ENDS,
         ),
-        streams=(Stream("stream", "A living stream of invented people", rhythm_seconds=20, reads_back=True),),
+        streams=(
+            Stream("stream", "A living stream of invented people", rhythm_seconds=20, reads_back=True),
+            Stream("search", "What is said without naming us", takes_query=True, rhythm_seconds=60),
+        ),
         public_reply=True,
         private_reply=True,
         like=True,
         lookup=True,
+        moderates=True,
+        is_paid=True,
     )
 
     def connect(self) -> Identity:
         if self.channel == "email":
-            why = {"public": "Mail is answered privately.", "like": "Mail knows no likes."}
-            return Identity("demo:email", "us", "hello@northwind.example", why)
+            return Identity("demo:email", "us", "hello@northwind.example", {"like": "Mail knows no likes."})
+        if self.channel == "feed":
+            why = "A feed can only be read. Open the page to answer there."
+            return Identity("demo:feed", "us", "Rail watchers", dict.fromkeys(("public", "private", "like"), why))
         return Identity(f"demo:{self.channel}", "us", "northwindrail")
 
     @property
@@ -65,18 +76,30 @@ class Demo(Connector):
             return
         ledger.let_time_pass(self.account_id, self.channel, dt.datetime.now(dt.UTC))
         after = int(cursor.get("id", 0))
-        while rows := ledger.after(self.account_id, after, PAGE):
+        while rows := ledger.after(self.account_id, after, PAGE, query):
             after = rows[-1].id
+            self.charge("posts read", len(rows), len(rows) * self.read_price(stream))
             yield Page(tuple(self._post(row) for row in rows), cursor={"id": after})
+
+    def read_price(self, stream: str) -> int:
+        return 5000 if self.channel == "x" else 0
 
     def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
         after = int(position.get("id", 0))
-        while rows := ledger.after(self.account_id, after, PAGE):
+        while rows := ledger.after(self.account_id, after, min(PAGE, max(most, 0))):
             after = rows[-1].id
-            yield Page(tuple(self._post(row) for row in rows if span.holds(row.said_at)), cursor={"id": after})
+            fitting = [row for row in rows if span.holds(row.said_at)]
+            most -= len(fitting)
+            self.charge("posts read", len(fitting), len(fitting) * self.read_price(stream))
+            yield Page(tuple(map(self._post, fitting)), cursor={"id": after})
+
+    def queries(self, search: Search) -> list[str]:
+        """All of it in one."""
+        return [ledger.EITHER.join(search.include)[:LONGEST_QUERY]]
 
     def _post(self, row: ledger.Row) -> Post:
         person = ledger.person(row.author, self.channel)
+        about, file = row.about, row.about.get("file")
         return Post(
             kind="mail" if self.channel == "email" else "direct" if row.is_private else "post",
             external_id=f"demo:{row.key}",
@@ -87,7 +110,13 @@ class Demo(Connector):
             parent_id=f"demo:{row.parent_key}" if row.parent_key else "",
             root_author_id=ledger.person(row.root_author, self.channel).external_id,
             ours=not row.author,
-            reference={"key": row.key},
+            private=False if about.get("list") else None,
+            url=str(about.get("url", "")),
+            subject=str(about.get("subject", "")),
+            html=str(about.get("html", "")),
+            quoted=str(about.get("quoted", "")),
+            files=(File(file["name"], file["media_type"], file["text"].encode()),) if file else (),
+            reference={"key": row.key, **{name: about[name] for name in ("held", "list") if name in about}},
             raw={"key": row.key, "text": row.text, "author": row.author},
         )
 
@@ -99,6 +128,13 @@ class Demo(Connector):
     def limits(self, action: str, target: Mapping[str, Any] = NOTHING) -> Limits:
         return Limits(max_length=500 if action == "public" else 2000)
 
+    def why_not(self, action: str, target: Mapping[str, Any]) -> str:
+        if action in ("approve", "spam") and not target.get("held"):
+            return "This comment is not waiting for approval."
+        if action == "public" and self.channel == "email" and not target.get("list"):
+            return "Mail is answered privately."
+        return ""
+
     def freeze(self, draft: Draft) -> list[FrozenPart]:
         payload = {
             "action": draft.action,
@@ -107,6 +143,9 @@ class Demo(Connector):
             "text": draft.text,
         }
         return [FrozenPart(payload, expected_id=f"demo:{payload['key']}")]
+
+    def write_price(self, payload: Mapping[str, Any]) -> int:
+        return 15_000 if self.channel == "x" and payload.get("action") != "like" else 0
 
     def resendable(self, payload: Mapping[str, Any]) -> bool:
         return True

@@ -5,7 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Any
+
+from django.db.models import Q
 
 from mentions.models import DemoPost
 from mentions.platforms.base import Author
@@ -26,8 +30,10 @@ class Row:
     text: str
     is_private: bool
     said_at: dt.datetime
+    about: dict[str, Any]
 
 
+EITHER = " | "
 COLUMNS = tuple(Row.__dataclass_fields__)
 
 
@@ -44,8 +50,12 @@ def _rows(account_id: int) -> Any:
     return DemoPost.objects.filter(account=account_id, deleted_at=None).order_by("id")
 
 
-def after(account_id: int, row_id: int, most: int) -> list[Row]:
-    return [Row(*values) for values in _rows(account_id).filter(id__gt=row_id).values_list(*COLUMNS)[:most]]
+def after(account_id: int, row_id: int, most: int, query: str = "") -> list[Row]:
+    """What names us; with a `query` ("this | or that"), what holds some of it and does not name us."""
+    rows, beyond = _rows(account_id).filter(id__gt=row_id), Q(about__has_key="beyond")
+    said = reduce(or_, (Q(text__icontains=phrase) for phrase in query.split(EITHER)))
+    rows = rows.filter(beyond, said) if query else rows.exclude(beyond)
+    return [Row(*values) for values in rows.values_list(*COLUMNS)[:most]]
 
 
 def by_key(account_id: int, keys: Sequence[str]) -> dict[str, Row]:
@@ -60,9 +70,9 @@ def say(
     at: dt.datetime,
     *,
     parent: Row | None = None,
-    is_private: bool = False,
+    **more: Any,
 ) -> None:
-    """Somebody says something; the same key again changes nothing."""
+    """Somebody says something; the same key again changes nothing. `more`: `is_private`, `about`."""
     DemoPost.objects.get_or_create(
         account_id=account_id,
         key=key,
@@ -70,7 +80,7 @@ def say(
             "author": author,
             "text": text,
             "said_at": at,
-            "is_private": is_private,
+            **more,
             "parent_key": parent.key if parent else "",
             "root_key": parent.root_key if parent else key,
             "root_author": parent.root_author if parent else author,
@@ -81,8 +91,18 @@ def say(
 def answer(account_id: int, payload: Mapping[str, Any], at: dt.datetime) -> None:
     """What we send: a like leaves its key, a reply its words."""
     parent = by_key(account_id, [str(payload.get("parent", ""))]).get(str(payload.get("parent", "")))
+    if payload["action"] in ("approve", "spam"):
+        moderate(account_id, str(payload["parent"]), at if payload["action"] == "spam" else None)
+        return
     words = "♥" if payload["action"] == "like" else str(payload["text"])
     say(account_id, str(payload["key"]), "", words, at, parent=parent, is_private=payload["action"] == "private")
+
+
+def moderate(account_id: int, key: str, gone_at: dt.datetime | None) -> None:
+    """A held comment appears, or goes."""
+    for row in DemoPost.objects.filter(account=account_id, key=key):
+        row.about, row.deleted_at = {**row.about, "held": False}, gone_at
+        row.save(update_fields=["about", "deleted_at"])
 
 
 def react(account_id: int, external_id: str, text: str, answered_at: dt.datetime, at: dt.datetime) -> None:

@@ -13,7 +13,14 @@ class Person(NamedTuple):
     language: str = "en"
 
 
-CHANNELS = {"x": "X", "mastodon": "Mastodon", "bluesky": "Bluesky", "email": "Email", "blog": "Blog comment"}
+CHANNELS = {
+    "x": "X",
+    "mastodon": "Mastodon",
+    "bluesky": "Bluesky",
+    "email": "Email",
+    "blog": "Blog comment",
+    "feed": "Feed",
+}
 
 
 PEOPLE = {
@@ -86,7 +93,7 @@ def line(channel: str, number: int) -> tuple[str, str]:
     language, words = LINES[(number * 5 + shift * 3) % len(LINES)]
     train, place = TRAINS[(number * 3 + shift) % len(TRAINS)], PLACES[(number + shift * 2) % len(PLACES)]
     text = words.format(train=train, place=place)
-    text = text[0].upper() + text[1:] if channel in ("email", "blog") else f"@northwindrail {text}"
+    text = text[0].upper() + text[1:] if channel in ("email", "blog", "feed") else f"@northwindrail {text}"
     return f"{language}-{shift}-{number}", text
 
 
