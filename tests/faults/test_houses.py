@@ -161,6 +161,29 @@ def test_10_the_connection_ends_while_a_page_is_stored(stage: Stage, monkeypatch
     stage.judge(1)
 
 
+@pytest.mark.postgres
+def test_10_a_cancelled_statement_is_nothing_the_items_did(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database refuses while the connection lives (a time limit, an administrator): again later, not quarantined."""
+    stage.mention("hello")
+    stored, times = ingest._store_set, 0
+
+    def storing(*given: Any) -> int:
+        nonlocal times
+        times += 1
+        if times <= 2:
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL statement_timeout = 1")
+                cursor.execute("SELECT pg_sleep(1)")
+        return stored(*given)
+
+    monkeypatch.setattr(ingest, "_store_set", storing)
+    for _look in range(3):
+        with suppress(OperationalError):
+            polling.poll(stage.source.pk, forced=True)
+        Source.objects.filter(pk=stage.source.pk).update(lease_until=None)
+    stage.judge(1)
+
+
 def _terminate_ours() -> None:
     """The backend that serves this thread, by a second one."""
     assert connection.connection is not None
