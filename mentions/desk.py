@@ -87,6 +87,7 @@ def all_sources(request: HttpRequest) -> HttpResponse:
             "may_edit": may(me(request), "source.edit", row.brand_id),
             "used": used[row.account_id],
             "for_reading": money.for_reading(row.account.monthly_budget),
+            "left": money.left_today(row.account.monthly_budget, money.dollars(used[row.account_id].micros_month), now),
             "requests": used[row.account_id].month.get(money.REQUESTS, 0),
             "spent": money.dollars(used[row.account_id].micros_month),
             "spent_today": money.dollars(used[row.account_id].micros_today),

@@ -110,6 +110,15 @@ def for_reading(monthly: Decimal | None) -> Decimal | None:
     return None if monthly is None else (monthly * Decimal(str(FOR_READING))).quantize(Decimal("0.01"))
 
 
+def left_today(monthly: Decimal | None, spent: Decimal, now: dt.datetime) -> tuple[Decimal, Decimal] | None:
+    """Dollars left this month, and how many of them a day until its end; None without a budget."""
+    if monthly is None:
+        return None
+    left = max(monthly - spent, Decimal(0))
+    days = (month_of(now)[1].date() - now.astimezone(dt.UTC).date()).days
+    return left, (left / max(days, 1)).quantize(Decimal("0.01"))
+
+
 def left_for_reading(account: Account) -> int | None:
     """Millionths that reading may still spend this month; None: as much as it takes."""
     whole = budget(account)
