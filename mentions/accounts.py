@@ -261,12 +261,26 @@ def _known_log_in(
     if not secrets:
         return None
     for account in Account.objects.filter(brand=brand, platform=platform.key, state=Account.State.FINE):
-        try:
-            if account.settings == dict(settings) and account.secrets == dict(secrets):
-                return identity_of(account), account.session
-        except Unreadable:
-            continue
+        same = _undated(platform, account.settings) == _undated(platform, settings)
+        if same and _has_secrets(account, secrets):
+            return identity_of(account), account.session
     return None
+
+
+def _has_secrets(account: Account, secrets: Mapping[str, str]) -> bool:
+    try:
+        return account.secrets == dict(secrets)
+    except Unreadable:
+        return False
+
+
+def _undated(platform: Platform, settings: Mapping[str, str]) -> dict[str, str]:
+    """Settings without days: what a log-in is made of."""
+    return {name: value for name, value in settings.items() if name not in _days(platform) and value}
+
+
+def _days(platform: Platform) -> list[str]:
+    return [setting.name for setting in platform.settings if setting.is_date]
 
 
 def begin_authorising(wanted: Wanted, back: str, state: str) -> Authorisation:
@@ -393,6 +407,8 @@ def _account(
             handle=one_line(identity.handle, 255),
         )
         account = Account(brand=brand, channel=channel, platform=platform.key)
+    elif _has_secrets(account, secrets):  # a day that was told with this log-in and not again
+        settings = {**settings, **{name: settings[name] or account.settings.get(name, "") for name in _days(platform)}}
     _connected(account, settings, secrets, identity, session)
     return account
 

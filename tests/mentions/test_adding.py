@@ -138,3 +138,13 @@ def test_x_is_authorised_with_pkce_and_stays_logged_in(world: World) -> None:
         assert set(kept) >= {"access_token", "refresh_token", "client_secret"}
         x.expire(kept["access_token"])
         assert "problem" not in polling.poll(Source.objects.get().pk, forced=True)
+
+
+def test_the_end_of_a_log_in_is_kept_when_another_stream_is_added(world: World, server: FakeMastodon) -> None:
+    desk, ends = world.desk(world.manager), {"settings.expires_on": "2031-05-04"}
+    desk.post(PATH, form(world, server, start="1", **ends))
+    desk.post(PATH, form(world, server, start="1", stream="hashtag", query="trains"))
+    assert Source.objects.count() == 2
+    assert Account.objects.get().settings["expires_on"] == "2031-05-04"
+    wrong = desk.post(PATH, form(world, server, start="1", **{"settings.expires_on": "next May"}))
+    assert "YYYY-MM-DD" in wrong.content.decode()
