@@ -494,7 +494,8 @@ def ends_soon(account: Account, now: dt.datetime) -> bool:
 
 def tell_of_endings(now: dt.datetime) -> None:
     """The managers hear of log-ins that end soon; once each, and no more where a later end has been entered."""
-    for account in Account.objects.filter(state=Account.State.FINE).select_related("channel"):
+    listening = Account.objects.filter(state=Account.State.FINE, sources__is_active=True)
+    for account in listening.select_related("channel").distinct():
         key = f"ending:{account.pk}"
         last = ends_on(account)
         if last is not None and ends_soon(account, now):
@@ -519,6 +520,7 @@ def refused(used: Account, problem: Mapping[str, Any]) -> None:
         account.state, account.problem = Account.State.RECONNECT, dict(problem)
         account.session_number += 1  # what it logged in with stays: a refusal may have been a mistake
         account.save(update_fields=["state", "problem", "session_number"])
+        Source.objects.filter(account=account, silent={}).update(silent=dict(problem))
         link = "/desk/sources/"
         notices.tell(account.brand_id, _notice_key(account), "account.reconnect", link=link, name=account.channel.name)
         events.record(

@@ -182,7 +182,10 @@ class ReadBackInput(StrictSerializer):
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(required=False, help_text="Left out: until now.")
     most = serializers.IntegerField(
-        min_value=reading_back.FEWEST, max_value=reading_back.MOST, default=500, help_text="Items, at most."
+        min_value=reading_back.FEWEST,
+        max_value=reading_back.MOST,
+        default=500,
+        help_text="Items: no more where they cost money, else to the nearest page.",
     )
     is_history = serializers.BooleanField(default=False, help_text="Its tickets are closed from the start.")
 
@@ -280,7 +283,7 @@ class SourceView(ReadResource):
         """What was read stays. 409 where nothing is being read back."""
         self.no_body()
         row = reading_back.latest([source_id := self.get_object().pk]).get(source_id)
-        if row is None or not reading_back.stop(row.pk):
+        if row is None or not reading_back.stop(row, self.me):
             raise Conflict(_("Nothing is being read back."))
         row.refresh_from_db()
         return Response(ReadBackSerializer(row).data)

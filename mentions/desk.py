@@ -306,7 +306,9 @@ def authorised(request: HttpRequest) -> HttpResponse:
         return redirect("desk:add_source", key=key)
     secret = {setting.name for setting in registry.platform(key).settings if setting.secret}
     known = {name: value for name, value in begun["settings"].items() if name in secret}
-    request.session[ADDING] = {"platform": key, "typed": adding["typed"], "sealed": seal({**known, **found})}
+    told = {f"settings.{name}": value for name, value in found.items() if name not in secret}
+    typed = {**adding["typed"], **told}
+    request.session[ADDING] = {"platform": key, "typed": typed, "sealed": seal({**known, **found})}
     flash.success(request, _("Authorised. Test it, or start listening."))
     return redirect("desk:add_source", key=key)
 
@@ -374,15 +376,16 @@ class ReadBackForm(forms.Form):
     @property
     def span(self) -> tuple[dt.datetime, dt.datetime]:
         zone = timezone.get_current_timezone()
-        begin = dt.datetime.combine(self.cleaned_data["since"], dt.time(), zone)
-        return begin, dt.datetime.combine(self.cleaned_data["until"] + dt.timedelta(days=1), dt.time(), zone)
+        last = min(self.cleaned_data["until"], timezone.localtime().date()) + dt.timedelta(days=1)
+        begin = max(self.cleaned_data["since"], dt.date(1999, 1, 1))  # earlier is refused, not reckoned with
+        return dt.datetime.combine(begin, dt.time(), zone), dt.datetime.combine(last, dt.time(), zone)
 
 
 def _read_back_form(source: Source, now: dt.datetime, data: Any = None) -> ReadBackForm | None:
     """None for streams that cannot be asked for their past."""
-    stream = registry.platform(source.account.platform).stream(source.kind)
-    if not stream.reads_back:
+    if not accounts.closed_connector(source.account).reads_back(source.kind):
         return None
+    stream = registry.platform(source.account.platform).stream(source.kind)
     days = dt.timedelta(days=min(stream.keeps_days or 30, 30) - 1)
     today = timezone.localtime(now).date()
     form = ReadBackForm(data, initial={"since": today - days, "until": today, "most": 500})
@@ -394,7 +397,7 @@ def _about(source: Source) -> str:
     """What the number means in money, where it means any."""
     per_hundred = reading_back.price(source, 100)
     if not per_hundred:
-        return _("Items. Reading costs nothing here.")
+        return _("Items, to the nearest page. Reading costs nothing here.")
     return _("Items. A hundred cost $%(price)s at most; it never reads more than you say.") % {"price": per_hundred}
 
 
@@ -425,7 +428,7 @@ def stop_reading_back(request: HttpRequest, source_id: int) -> HttpResponse:
     source = _source(request, source_id)
     demand(request, "source.edit", source.brand_id)
     row = reading_back.latest([source.pk]).get(source.pk)
-    if row is not None and reading_back.stop(row.pk):
+    if row is not None and reading_back.stop(row, me(request)):
         flash.success(request, _("Stopped. What was read stays."))
     else:
         flash.info(request, _("Nothing is being read back."))
@@ -439,8 +442,11 @@ def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
     form = _settings_form(source, request.POST or None)
     if request.method == "POST" and form.is_valid():
         platform, given = registry.platform(source.account.platform), settings_of(form)
-        secret = {setting.name for setting in platform.settings if setting.secret} & set(given)
-        moved = secret or any(given.get(name, "") != value for name, value in source.account.settings.items())
+        secret = {setting.name for setting in platform.settings if setting.secret}
+        shown = {setting.name for setting in platform.settings} - secret
+        given = {**dict.fromkeys(shown, ""), **given}  # what was emptied is empty
+        before = source.account.settings
+        moved = secret & set(given) or any(given[name] != before.get(name, "") for name in shown)
         plain = {name: value for name, value in form.cleaned_data.items() if not name.startswith("settings.")}
         try:
             sources.change(source.pk, me(request), given if moved else None, **plain)

@@ -38,7 +38,7 @@ def forget(erased: Erased) -> None:
         ignore_conflicts=True,
     )
     keys = [row.external_id.removeprefix("demo:") for row in mentions if row.external_id.startswith("demo:")]
-    DemoPost.objects.filter(account__brand=erased.brand_id, key__in=keys).update(text="", author="somebody")
+    DemoPost.objects.filter(account__brand=erased.brand_id, key__in=keys).update(about={}, text="", author="somebody")
     Mention.objects.filter(pk__in=[row.pk for row in mentions]).delete()
     kept = Quarantine.objects.filter(brand=erased.brand_id)
     naming = [row.pk for row in kept.iterator() if names_them([row.raw, row.external_id, row.problem], erased)]

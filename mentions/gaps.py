@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from mentions import accounts
@@ -17,12 +19,19 @@ SHOWN = dt.timedelta(days=7)
 MOST_SHOWN = 3
 
 
+def begins(rows: QuerySet[Source], problem: Mapping[str, Any]) -> None:
+    """These are not heard from now on, and why; the first reason is kept until they are."""
+    rows.filter(silent={}).update(silent=dict(problem))
+
+
 def note(source: Source, now: dt.datetime) -> None:
-    """`source`, as it was before a look that went well at `now`: a gap, where the look before was long ago."""
+    """`source`, as it was before a look that went well at `now`: a gap, where that look came long after it was due."""
     begun = source.last_fine_at
-    if begun is None or now - begun <= max(SHORTEST, dt.timedelta(seconds=3 * source.rhythm_seconds + 60)):
+    expected = source.expected_at or begun
+    if begun is None or expected is None:
         return
-    problem = source.account.problem or source.problem or {"code": "idle"}
+    if now - expected <= max(SHORTEST, dt.timedelta(seconds=3 * source.rhythm_seconds + 60)):
+        return
     keeps = registry.platform(source.account.platform).stream(source.kind).keeps_days
     lost_until = None if keeps is None else now - dt.timedelta(days=keeps)
     Gap.objects.create(
@@ -30,7 +39,7 @@ def note(source: Source, now: dt.datetime) -> None:
         source=source,
         since=begun,
         until=now,
-        problem=problem,
+        problem=source.silent or {"code": "idle"},
         lost_until=lost_until if lost_until is not None and lost_until > begun else None,
     )
 
@@ -49,7 +58,7 @@ def words(gap: Gap) -> str:
     """Why, and what of it is lost: a sentence or two."""
     why = accounts.problem_words(gap.problem, gap.source.account.channel.appears_as)
     if gap.lost_until is None:
-        return _("%(why)s What was said meanwhile has been read since.") % {"why": why}
+        return _("%(why)s It went on from where it was.") % {"why": why}
     if gap.lost_until >= gap.until:
         return _("%(why)s What the platform no longer showed when we were back is missing here.") % {"why": why}
     return _("%(why)s What was said in the first part of it is no longer there to be read.") % {"why": why}

@@ -39,7 +39,7 @@ def health(source: Source, now: dt.datetime) -> Health:
         return Health("broken", _("Broken"), why)
     if source.last_fine_at is None and not source.failures and now - source.created_at < patience(source):
         return Health("new", _("Not yet heard"))
-    last = source.last_fine_at or source.created_at
+    last = source.expected_at or source.last_fine_at or source.created_at  # slowed down for money, it is not late
     if source.failures or now - last > patience(source):
         return Health("late", _("Late"), why or _("No worker has looked for a while. Is `manage.py up` running?"))
     ends_on = accounts.ends_on(source.account)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -60,8 +60,8 @@ class Lease:
             self.counts[name] += count
 
 
-def store(lease: Lease, page: Page, connector: Connector) -> None:
-    """Store one page and its cursor. LeaseLost where the source is another worker's by now."""
+def store(lease: Lease, page: Page, connector: Connector, beside: Callable[[], None] = lambda: None) -> None:
+    """Store one page and its cursor, and what `beside` writes. LeaseLost where the source is another worker's by now."""
     account, now = lease.source.account, timezone.now()
     still_here()
     ready, malformed = prepare(account, terms.sifted(lease.source.term, page.posts), now, connector)
@@ -81,6 +81,7 @@ def store(lease: Lease, page: Page, connector: Connector) -> None:
             source.heard_count += fresh
         source.lease_until = now + dt.timedelta(seconds=settings.LEASE_SECONDS)
         source.save(update_fields=["cursor", "last_heard_at", "heard_count", "lease_until"])
+        beside()
     lease.source.cursor = source.cursor
 
 

@@ -139,6 +139,12 @@ class Source(BrandRow):
     last_fine_at = models.DateTimeField(null=True, blank=True)
     last_heard_at = models.DateTimeField(null=True, blank=True)
     heard_count = models.PositiveBigIntegerField(default=0)
+    expected_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("When it was to be heard next, as the last look that went well had it.")
+    )
+    silent = models.JSONField(
+        default=dict, blank=True, help_text=_("Why it has not been heard since its last good look: the first reason.")
+    )
     delay_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("From said to heard, in the middle of what the last look brought.")
     )

@@ -48,7 +48,8 @@ def claim(source_id: int, *, forced: bool = False) -> ingest.Lease | None:
         if source.budget_used >= source.budget_per_hour and not forced:
             source.next_poll_at = source.throttled_until = source.budget_window_at + HOUR
             source.problem = {"code": "budget"}
-            source.save(update_fields=["next_poll_at", "throttled_until", "problem"])
+            source.silent = source.silent or source.problem
+            source.save(update_fields=["next_poll_at", "throttled_until", "problem", "silent"])
             return None
         source.lease_until = now + dt.timedelta(seconds=settings.LEASE_SECONDS)
         source.lease_token += 1
@@ -117,9 +118,10 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
     return {"claimed": True, **lease.counts, **({"problem": problem} if problem else {})}
 
 
-def release(lease: ingest.Lease, **values: Any) -> None:
-    """End the lease, if it is still ours."""
-    Source.objects.filter(pk=lease.source.pk, lease_token=lease.token).update(lease_until=None, **values)
+def release(lease: ingest.Lease, **values: Any) -> bool:
+    """End the lease, if it is still ours; whether it was."""
+    mine = Source.objects.filter(pk=lease.source.pk, lease_token=lease.token)
+    return bool(mine.update(lease_until=None, **values))
 
 
 def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
@@ -129,18 +131,23 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
     measured = {}
     if lease.delays and source.last_fine_at is not None:  # the first look brings what is old
         measured["delay_seconds"] = min(max(0, round(statistics.median(lease.delays))), 2**31 - 1)
-    gaps.note(source, now)
-    release(
-        lease,
-        next_poll_at=begun + dt.timedelta(seconds=max(pace, rest)),
-        failures=0,
-        breaker_until=None,
-        throttled_until=None,
-        problem={},
-        last_fine_at=now,
-        budget_used=source.budget_used + requests,
-        **measured,
-    )
+    due = begun + dt.timedelta(seconds=max(pace, rest))
+    with transaction.atomic():
+        is_ours = release(
+            lease,
+            next_poll_at=due,
+            expected_at=due,
+            silent={},
+            failures=0,
+            breaker_until=None,
+            throttled_until=None,
+            problem={},
+            last_fine_at=now,
+            budget_used=source.budget_used + requests,
+            **measured,
+        )
+        if is_ours:
+            gaps.note(source, now)
     if source.account.state == Account.State.RECONNECT:
         accounts.accepted(source.account)
     notices.settle(source.brand_id, f"source:{source.pk}")
@@ -149,6 +156,7 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
 def _failed(lease: ingest.Lease, error: PlatformError, requests: int) -> None:
     source, now = lease.source, timezone.now()
     used = source.budget_used + requests
+    gaps.begins(Source.objects.filter(pk=source.pk, lease_token=lease.token), error.problem)
     if error.code in ("credentials", "seal"):
         release(lease, problem=error.problem, budget_used=used)
         accounts.refused(source.account, error.problem)

@@ -25,7 +25,7 @@ from helpdesk.net import HttpClient
 from helpdesk.workflow.tickets import Conflict, Refused
 from mentions import accounts, ingest, money, polling
 from mentions.alive import still_here
-from mentions.models import ReadBack, Source
+from mentions.models import Account, ReadBack, Source
 from mentions.platforms import registry
 from mentions.platforms.base import Page, PlatformError, Span
 
@@ -36,6 +36,8 @@ PAUSE = dt.timedelta(seconds=5)
 FAILURES_TO_END = 12
 LATEST = dt.timedelta(seconds=30)  # platforms take no end that is not in the past
 MOST = 10_000
+MARGIN = dt.timedelta(minutes=30)
+EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 FEWEST = 10  # no page is asked for where fewer are left
 
 
@@ -49,9 +51,11 @@ def ask(source: Source, user: User, since: dt.datetime, until: dt.datetime, most
     """Begin reading back. Refused names the field that cannot be; Conflict where one is going on."""
     platform, now = registry.platform(source.account.platform), timezone.now()
     stream = platform.stream(source.kind)
-    if not stream.reads_back:
+    if not accounts.closed_connector(source.account).reads_back(source.kind):
         raise Refused("source", "not_offered", _("%(name)s cannot be asked for its past.") % {"name": platform.name})
     until = min(until, now - LATEST)
+    if since < EARLIEST:
+        raise Refused("since", "too_early", _("Begin in %(year)d or later.") % {"year": EARLIEST.year})
     if since >= until:
         raise Refused("since", "order", _("The begin must lie before the end, and both in the past."))
     reach = stream.keeps_days
@@ -93,10 +97,20 @@ def ask(source: Source, user: User, since: dt.datetime, until: dt.datetime, most
     return row
 
 
-def stop(row_id: int) -> bool:
+def stop(row: ReadBack, user: User) -> bool:
     """What was read stays. False where it had ended already."""
-    open_row = ReadBack.objects.filter(pk=row_id, finished_at=None)
-    return bool(open_row.update(finished_at=timezone.now(), due_at=None, outcome=ReadBack.Outcome.STOPPED, problem={}))
+    ended: dict[str, Any] = {
+        "finished_at": timezone.now(),
+        "due_at": None,
+        "outcome": ReadBack.Outcome.STOPPED,
+        "problem": {},
+    }
+    with transaction.atomic():
+        done = ReadBack.objects.filter(pk=row.pk, finished_at=None).update(**ended)
+        if done:
+            stopped = events.happened("source.read_back_stopped", row.brand_id, actor=user, source=row.source_id)
+            events.record([stopped])
+    return bool(done)
 
 
 def latest(sources: Collection[int]) -> dict[int, ReadBack]:
@@ -107,7 +121,9 @@ def latest(sources: Collection[int]) -> dict[int, ReadBack]:
 
 
 def due(most: int) -> list[int]:
-    rows = ReadBack.objects.filter(due_at__lte=timezone.now(), finished_at=None, source__account__state="fine")
+    """Of sources in use: who pauses one pauses this too."""
+    listening = {"source__is_active": True, "source__account__state": Account.State.FINE}
+    rows = ReadBack.objects.filter(due_at__lte=timezone.now(), finished_at=None, **listening)
     return list(rows.order_by("due_at", "id").values_list("id", flat=True)[:most])
 
 
@@ -117,10 +133,13 @@ def work_on(row_id: int) -> None:
     if row is None:
         return
     lease = polling.claim(row.source_id, forced=True)
-    if lease is None or lease.source.budget_used >= lease.source.budget_per_hour:
-        _later(row, PAUSE if lease is None else dt.timedelta(minutes=5), {} if lease is None else {"code": "budget"})
-        if lease is not None:
-            polling.release(lease)
+    if lease is None:
+        _later(row, PAUSE, {})
+        return
+    wait, problem = _must_wait(lease.source)
+    if wait:
+        _later(row, wait, problem)
+        polling.release(lease)
         return
     try:
         _read(row, lease)
@@ -136,14 +155,40 @@ def work_on(row_id: int) -> None:
         polling.release(lease)
 
 
+def _must_wait(source: Source) -> tuple[dt.timedelta, dict[str, Any]]:
+    """How long, and why: the platform asked for rest, or the past has had its share of the hour's requests."""
+    now = timezone.now()
+    until = max((at for at in (source.throttled_until, source.breaker_until) if at), default=now)
+    if until > now:
+        return until - now, source.problem
+    if source.budget_used >= _share(source):
+        return (source.budget_window_at or now) + polling.HOUR - now, {"code": "budget"}
+    return dt.timedelta(), {}
+
+
+def _share(source: Source) -> int:
+    """Of the hour's requests: the rest is for listening."""
+    return max(1, source.budget_per_hour // 2)
+
+
+def _span(row: ReadBack, source: Source) -> Span:
+    """What was asked for, as far as the platform still shows it."""
+    keeps = registry.platform(source.account.platform).stream(source.kind).keeps_days
+    if keeps is None:
+        return Span(row.since, row.until)
+    return Span(max(row.since, timezone.now() - dt.timedelta(days=keeps) + MARGIN), row.until)
+
+
 def _read(row: ReadBack, lease: ingest.Lease) -> None:
     source, until = lease.source, time.monotonic() + TURN
     with HttpClient() as http:
         connector = accounts.open_connector(source.account, http)
         books = money.Books(source.account, connector)
-        pages = connector.past(
-            source.kind, source.query, Span(row.since, row.until), dict(row.position), row.most - row.read
-        )
+        span = _span(row, source)
+        if span.since >= span.until:
+            _end(row, ReadBack.Outcome.DONE)
+            return
+        pages = connector.past(source.kind, source.query, span, dict(row.position), row.most - row.read)
         try:
             for page in pages:
                 if not _store(row, lease, page, connector):
@@ -154,7 +199,7 @@ def _read(row: ReadBack, lease: ingest.Lease) -> None:
                     _end(row, ReadBack.Outcome.ENOUGH)
                     return
                 used = source.budget_used + connector.requests
-                if time.monotonic() > until or used >= source.budget_per_hour:
+                if time.monotonic() > until or used >= _share(source):
                     _later(row, PAUSE, {})
                     return
         finally:
@@ -165,24 +210,33 @@ def _read(row: ReadBack, lease: ingest.Lease) -> None:
 
 
 def _store(row: ReadBack, lease: ingest.Lease, page: Page, connector: Any) -> bool:
-    """A page and how far it brings us, together; False where the reading back has been stopped meanwhile."""
+    """A page and how far it brings us, together; False where the reading back has been stopped meanwhile.
+
+    Bounces are left out: what they tell of may have been sent again since, and arrived.
+    """
     posts = tuple(replace(post, settled=True) for post in page.posts) if row.is_history else page.posts
-    before = lease.counts["new"]
-    with transaction.atomic():
-        ingest.store(lease, replace(page, posts=posts, cursor=None), connector)
+    before, told = lease.counts["new"], 0
+
+    def keep() -> None:
+        nonlocal told
         row.position = dict(page.cursor or {})
         row.read += len(page.posts) + len(page.malformed)
         row.new += lease.counts["new"] - before
         times = [at for at in (row.earliest_at, row.latest_at, *(post.said_at for post in posts)) if at]
         row.earliest_at, row.latest_at = min(times, default=None), max(times, default=None)
-        row.problem = {}
-        told = ("position", "read", "new", "earliest_at", "latest_at", "problem")
+        row.problem, row.failures = {}, 0
+        names = ("position", "read", "new", "earliest_at", "latest_at", "problem", "failures")
         mine = ReadBack.objects.filter(pk=row.pk, finished_at=None)
-        return bool(mine.update(**{name: getattr(row, name) for name in told}))
+        told = mine.update(**{name: getattr(row, name) for name in names})
+
+    ingest.store(lease, replace(page, posts=posts, bounces=(), cursor=None), connector, keep)
+    return bool(told)
 
 
 def _later(row: ReadBack, wait: dt.timedelta, problem: dict[str, Any]) -> None:
-    ReadBack.objects.filter(pk=row.pk, finished_at=None).update(due_at=timezone.now() + wait, problem=problem)
+    """Unless another worker has put it off meanwhile, and knows why."""
+    mine = ReadBack.objects.filter(pk=row.pk, finished_at=None, due_at=row.due_at)
+    mine.update(due_at=timezone.now() + wait, problem=problem)
 
 
 def _end(row: ReadBack, outcome: str, problem: dict[str, Any] | None = None) -> None:
@@ -197,8 +251,13 @@ def _failed(row: ReadBack, error: PlatformError, lease: ingest.Lease) -> None:
         _later(row, dt.timedelta(minutes=1), error.problem)
     elif error.code == "money":
         _later(row, money.month_of(timezone.now())[1] - timezone.now(), error.problem)
-    elif error.code == "refused" and row.position and row.failures + 1 < FAILURES_TO_END:
-        # a position that the platform knows no longer: from the beginning, what is in is known
+    elif error.code == "throttled":
+        asked = dt.timedelta(seconds=error.retry_after if error.retry_after is not None else 60)
+        until = timezone.now() + asked
+        polling.release(lease, next_poll_at=until, throttled_until=until, problem=error.problem)
+        _later(row, asked, error.problem)
+    elif error.code == "refused" and row.position and not price(lease.source, 100):
+        # a position that the platform knows no longer: from the beginning, what is in is known; what is read counts on
         ReadBack.objects.filter(pk=row.pk).update(failures=F("failures") + 1, position={})
         _later(row, PAUSE, {})
     elif error.permanent or row.failures + 1 >= FAILURES_TO_END:

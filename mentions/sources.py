@@ -54,7 +54,8 @@ def change(source_id: int, user: User, settings: Mapping[str, Any] | None = None
             setattr(source, name, values[name])
         if "is_active" in moved and not source.is_active:
             source.problem = {"code": "paused"}
-            moved.append("problem")
+            source.silent = source.silent or source.problem
+            moved += ["problem", "silent"]
         if {"is_active", "rhythm_seconds"} & set(moved):
             source.next_poll_at = timezone.now()
             moved.append("next_poll_at")

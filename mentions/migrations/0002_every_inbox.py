@@ -191,4 +191,14 @@ class Migration(migrations.Migration):
             name='about',
             field=models.JSONField(default=dict, help_text='What else comes with it: html, quoted, file, list, held, …'),
         ),
+        migrations.AddField(
+            model_name='source',
+            name='expected_at',
+            field=models.DateTimeField(blank=True, help_text='When it was to be heard next, as the last look that went well had it.', null=True),
+        ),
+        migrations.AddField(
+            model_name='source',
+            name='silent',
+            field=models.JSONField(blank=True, default=dict, help_text='Why it has not been heard since its last good look: the first reason.'),
+        ),
     ]

@@ -444,6 +444,10 @@ class Connector(ABC):
         """
         raise PlatformError("refused", "the past cannot be asked for", permanent=True)
 
+    def reads_back(self, stream: str) -> bool:
+        """Whether this account's stream can be asked for its past. Makes no request."""
+        return self.platform.stream(stream).reads_back
+
     def read_price(self, stream: str) -> int:
         """What reading one item costs, in millionths of a dollar."""
         return 0

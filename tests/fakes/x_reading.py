@@ -219,9 +219,11 @@ def _within(call: Call, rows: Rows) -> Rows:
 def _check_search_window(call: Call) -> None:
     now = time.time()
     oldest = now - SEARCH_DAYS * DAY
-    since, start, end = call.one("since_id"), call.moment("start_time"), call.moment("end_time")
-    if call.id("since_id") is not None and (start is not None or end is not None):
-        raise invalid("Invalid use of 'since_id' in conjunction with 'start_time' or 'end_time'", since_id=since)
+    start, end = call.moment("start_time"), call.moment("end_time")
+    for name in ("since_id", "until_id"):
+        if call.id(name) is not None and (start is not None or end is not None):
+            words = f"Invalid use of '{name}' in conjunction with 'start_time' or 'end_time'"
+            raise invalid(words, **{name: call.one(name)})
     for name in ("since_id", "until_id"):
         value = call.one(name)
         if value is not None and call.id(name) is not None and moment_of_id(value) < oldest:

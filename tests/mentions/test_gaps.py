@@ -9,10 +9,10 @@ import time_machine
 from django.utils import timezone
 
 from helpdesk.models import Notice
-from mentions import gaps, polling, sources, tasks
+from mentions import accounts, gaps, polling, sources, tasks
 from mentions.models import Account, Gap, Source
 from tests.fakes import faults as fault
-from tests.mentions.conftest import Heard
+from tests.mentions.conftest import PASSWORD, Heard
 from tests.world import World, minutes
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def test_an_outage_is_told_with_its_reason_once_it_is_over(world: World, heard: 
         shown = on_the_screen(world)
         assert "Not heard from" in shown
         assert "is not well" in shown
-        assert "What was said meanwhile has been read since" in shown
+        assert "It went on from where it was" in shown
         heard.poll()
         assert Gap.objects.count() == 1
 
@@ -108,3 +108,23 @@ def test_a_log_in_that_ends_soon_is_told_two_weeks_before_and_once(world: World,
     Account.objects.update(settings={})
     tasks.tidy()
     assert not Notice.objects.filter(settled_at=None).exists()
+
+
+def test_what_was_not_yet_due_is_no_gap(heard: Heard) -> None:
+    start = timezone.now()
+    heard.poll()
+    Source.objects.update(expected_at=start + minutes(120))  # the platform asked for rest, or money is short
+    with time_machine.travel(start + minutes(121), tick=True):
+        heard.poll()
+    assert not Gap.objects.exists()
+
+
+def test_the_first_reason_outlives_the_reconnection(world: World, heard: Heard) -> None:
+    start = timezone.now()
+    heard.poll()
+    accounts.refused(Account.objects.get(), {"code": "credentials"})
+    with time_machine.travel(start + minutes(60), tick=True):
+        accounts.reconnect(Account.objects.select_related("channel").get(), world.manager, {"app_password": PASSWORD})
+        heard.poll()
+    assert Gap.objects.get().problem == {"code": "credentials"}
+    assert Source.objects.get(pk=heard.source.pk).silent == {}

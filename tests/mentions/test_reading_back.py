@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from helpdesk.models import Deadline, Ticket
@@ -103,7 +104,7 @@ def test_it_goes_on_after_an_outage_from_where_it_was(world: World, x: FakeX, so
 
 def test_it_shares_the_hours_requests_with_listening(world: World, x: FakeX, source: Source) -> None:
     say(x, 250)
-    Source.objects.update(budget_per_hour=1, budget_used=0, budget_window_at=timezone.now())
+    Source.objects.update(budget_per_hour=2, budget_used=0, budget_window_at=timezone.now())
     row = ask(world, source)
     reading_back.work_on(row.pk)
     row.refresh_from_db()
@@ -156,6 +157,72 @@ def test_a_stream_that_keeps_a_week_says_so(world: World, x: FakeX, source: Sour
     source.refresh_from_db()
     with pytest.raises(Refused, match="in the last 7 days and no earlier"):
         ask(world, source, hours=24 * 8)
+
+
+def test_a_search_is_read_page_by_page_and_each_page_paid_once(world: World, x: FakeX, source: Source) -> None:
+    say(x, 150)
+    Source.objects.update(kind="search", query="northwind")
+    source.refresh_from_db()
+    row = ask(world, source)
+    ReadBack.objects.update(until=timezone.now() - dt.timedelta(seconds=1))  # X takes no end that is not in the past
+    with time_machine.travel(timezone.now() + dt.timedelta(seconds=40), tick=True):
+        ReadBack.objects.update(until=timezone.now() - dt.timedelta(seconds=30))
+        turns(row)
+    assert (row.outcome, row.read, row.new) == ("done", 150, 150)
+    assert money.spent_this_month(Account.objects.get()) == 150 * 5000
+
+
+def test_it_rests_while_the_platform_wants_rest(world: World, x: FakeX, source: Source) -> None:
+    say(x, 3)
+    row, until = ask(world, source), timezone.now() + dt.timedelta(minutes=9)
+    Source.objects.update(throttled_until=until, problem={"code": "throttled"})
+    before = len(x.requests)
+    reading_back.work_on(row.pk)
+    row.refresh_from_db()
+    assert len(x.requests) == before
+    assert row.due_at is not None
+    assert abs(row.due_at - until) < dt.timedelta(seconds=5)
+
+
+def test_told_to_slow_down_it_makes_listening_slow_down_too(world: World, x: FakeX, source: Source) -> None:
+    say(x, 3)
+    row = ask(world, source)
+    x.fault("GET /2/users/:id/mentions", fault.retry_after(600))
+    reading_back.work_on(row.pk)
+    until = Source.objects.get().throttled_until
+    assert until is not None
+    assert until > timezone.now() + dt.timedelta(minutes=9)
+    row.refresh_from_db()
+    assert row.failures == 0
+
+
+def test_who_pauses_a_source_pauses_its_past(world: World, source: Source) -> None:
+    row = ask(world, source)
+    assert reading_back.due(9) == [row.pk]
+    Source.objects.update(is_active=False)
+    assert reading_back.due(9) == []
+
+
+def test_days_beyond_the_calendar_are_refused(world: World, source: Source) -> None:
+    desk, path = world.desk(world.manager), f"/desk/sources/{source.pk}/read-back/"
+    assert desk.post(path, form(since="0001-01-01", until="9999-12-31")).status_code == 400
+    assert desk.post(path, form(until="9999-12-31")).status_code == 302
+    assert ReadBack.objects.get().until <= timezone.now()
+
+
+def test_the_end_of_a_log_in_can_be_entered_and_taken_away(world: World, source: Source) -> None:
+    desk, path = world.desk(world.manager), f"/desk/sources/{source.pk}/"
+    given = {"name": "X", "rhythm_seconds": "60", "budget_per_hour": "600", "settings.tier": "self_serve"}
+    given |= {
+        "settings.own_app": "no",
+        "settings.long_posts": "no",
+        "settings.base_url": source.account.settings["base_url"],
+    }
+    Account.objects.update(settings={name: v for name, v in source.account.settings.items() if name != "expires_on"})
+    assert desk.post(path, {**given, "settings.expires_on": "2031-05-04"}).status_code == 302
+    assert Account.objects.get().settings["expires_on"] == "2031-05-04"
+    assert desk.post(path, given).status_code == 302
+    assert not Account.objects.get().settings["expires_on"]
 
 
 # --- on the screen and in the API -------------------------------------------------------------------------------

@@ -242,6 +242,9 @@ class WordPress(Connector):
         posts, malformed = read_each(answer.entries or [], self._entry)
         yield Page(tuple(posts), tuple(malformed), cursor={**answer.position, "feed": url})
 
+    def reads_back(self, stream: str) -> bool:
+        return bool(self.facts.get("rest"))
+
     def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
         """Oldest first. Sites compare with their own clock, which may be hours away: a day more is asked for."""
         if not self.facts.get("rest"):
@@ -253,7 +256,9 @@ class WordPress(Connector):
             params |= {"context": "edit", "status": "all"}
         for number in range(int(position.get("page", 1)), MOST_PAGES + 1):
             items = self._items({**params, "page": number})
-            yield self._page([item for item in items if span.holds(_said_at(item))], {"page": number})
+            yield self._page(
+                [item for item in items if span.holds(_said_at(item))], {"page": number + (len(items) == PAGE)}
+            )
             if len(items) < PAGE:
                 return
 

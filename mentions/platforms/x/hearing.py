@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,8 @@ from mentions.platforms.x import money, posts
 from mentions.platforms.x.session import Session
 
 FIRST_LOOK = dt.timedelta(days=6, hours=23)  # recent search reaches seven days back
+KEPT_DIRECTS = dt.timedelta(days=29, hours=23)
+SECOND = dt.timedelta(seconds=1)
 LONGEST_QUERY = 512
 MOST_PAGES = 50
 MOST_DIRECT_PAGES = 12  # of the 15 requests in 15 minutes, and there is no `until_id` to go on from
@@ -68,6 +71,7 @@ class Hearing(Session):
             if token:
                 given["next_token" if "search" in path else "pagination_token"] = token
             elif until:
+                given.pop("start_time", None)  # X takes no ids beside times
                 given["until_id"] = until
             try:
                 answer = self.spelt(path, given)
@@ -82,6 +86,8 @@ class Hearing(Session):
             lowest = posts.oldest(items)
             token = _next_token(answer, token)
             goes_on = bool(token) or ("meta" not in answer and bool(lowest) and lowest != until)
+            begin = span.get("start_time")
+            goes_on = goes_on and not (begin and any(_is_before(item, time_of(begin, "cursor")) for item in items))
             until = lowest or until
             on_the_way = {**span, "newest": newest, "until_id": until} if until else None
             yield self._page(items, answer, on_the_way if goes_on else _done(newest), summons)
@@ -92,25 +98,27 @@ class Hearing(Session):
         return {"mentions": self._price, "search": money.POST_READ}.get(stream, 0)
 
     def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
-        """Newest first, down to the span's begin; the position is the lowest id read."""
+        """Newest first, down to the span's begin. The position is a time: X takes none of its ids beside times."""
         is_search = stream == "search"
         path = "/2/tweets/search/recent" if is_search else f"/2/users/{self.me}/mentions"
-        times = {"start_time": posts.stamp(span.since), "end_time": posts.stamp(span.until)}
-        params, least = {**times, **({"query": query} if is_search else {})}, 10 if is_search else 5
-        until, price = str(position.get("until_id") or ""), self.read_price(stream)
+        end, token = str(position.get("end_time") or posts.stamp(span.until)), ""
+        params = {"start_time": posts.stamp(span.since), "end_time": end, **({"query": query} if is_search else {})}
+        least, price = 10 if is_search else 5, self.read_price(stream)
         while most >= least:
-            size = min(most, self.afford(100, least, price))
-            if until:  # in place of the end, which X does not take beside it everywhere
-                params = {name: value for name, value in params.items() if name != "end_time"} | {"until_id": until}
-            answer = self.spelt(path, {**params, "max_results": size})
+            given = {**params, "max_results": min(most, self.afford(100, least, price))}
+            if token:
+                given["next_token" if is_search else "pagination_token"] = token
+            answer = self.spelt(path, given)
             items = _items(answer)
             self.charge("posts read", len(items), len(items) * price)
             most -= len(items)
-            lowest = posts.oldest(items)
-            if not lowest or lowest == until:
+            page = self._page(items, answer, None, "no" if is_search else "perhaps")
+            times = [post.said_at for post in page.posts]
+            end = posts.stamp(min(times) + SECOND) if times else end
+            yield replace(page, cursor={"end_time": end})
+            token = _next_token(answer, token)
+            if not token:
                 return
-            until = lowest
-            yield self._page(items, answer, {"until_id": until}, "no" if is_search else "perhaps")
 
     def _page(
         self, items: list[Any], answer: Mapping[str, Any], cursor: Mapping[str, Any] | None, summons: str
@@ -163,7 +171,7 @@ class Hearing(Session):
     def _directs(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Newest first, without a `since`: back to the newest one known, or a week."""
         known, newest, token = str(cursor.get("id") or ""), "", ""
-        oldest = dt.datetime.now(dt.UTC) - FIRST_LOOK
+        oldest = dt.datetime.now(dt.UTC) - (KEPT_DIRECTS if known else FIRST_LOOK)
         for number in range(MOST_DIRECT_PAGES):
             most = self.afford(100 if token else 50, 1, money.DIRECT_READ)
             params = {**DIRECT, "max_results": most, **({"pagination_token": token} if token else {})}
