@@ -520,7 +520,7 @@ def refused(used: Account, problem: Mapping[str, Any]) -> None:
         account.state, account.problem = Account.State.RECONNECT, dict(problem)
         account.session_number += 1  # what it logged in with stays: a refusal may have been a mistake
         account.save(update_fields=["state", "problem", "session_number"])
-        Source.objects.filter(account=account, silent={}).update(silent=dict(problem))
+        Source.objects.filter(account=account).fall_silent(problem)
         link = "/desk/sources/"
         notices.tell(account.brand_id, _notice_key(account), "account.reconnect", link=link, name=account.channel.name)
         events.record(

@@ -19,17 +19,16 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from helpdesk.desk.navigation import counted, link
 from helpdesk.desk.site import DeskSite, site
 from helpdesk.desk.tickets import demand, me
-from helpdesk.models import Brand
 from helpdesk.permissions import brands_where, may, may_anywhere
 from helpdesk.templatetags.desk import span
 from helpdesk.workflow.tickets import Conflict, Refused
 from mentions import accounts, archive, gaps, money, polling, reading_back, sources
+from mentions.desk_forms import ReadBackForm, SourceForm, SourceSettings, read_back_form, settings_form, settings_of
 from mentions.health import health
 from mentions.models import Quarantine, ReadBack, Source
 from mentions.platforms import registry
@@ -87,7 +86,7 @@ def all_sources(request: HttpRequest) -> HttpResponse:
             "may_edit": may(me(request), "source.edit", row.brand_id),
             "used": used[row.account_id],
             "for_reading": money.for_reading(row.account.monthly_budget),
-            "left": money.left_today(row.account.monthly_budget, money.dollars(used[row.account_id].micros_month), now),
+            "left": money.left(row.account.monthly_budget, money.dollars(used[row.account_id].micros_month), now),
             "requests": used[row.account_id].month.get(money.REQUESTS, 0),
             "spent": money.dollars(used[row.account_id].micros_month),
             "spent_today": money.dollars(used[row.account_id].micros_today),
@@ -119,98 +118,6 @@ def _past(row: ReadBack | None, source: Source, now: dt.datetime) -> dict[str, A
     if row is None or (row.finished_at is not None and now - row.finished_at > SHOWN_AFTER):
         return None
     return {"row": row, "why": accounts.problem_words(row.problem, source.account.channel.appears_as)}
-
-
-class SourceForm(forms.Form):
-    """What connecting an account to listen to takes: the platform's own settings, and where it goes."""
-
-    brand = forms.ModelChoiceField(Brand.objects.none(), label=gettext_lazy("Brand"), empty_label=None)
-    name = forms.CharField(
-        label=gettext_lazy("Name"), max_length=100, help_text=gettext_lazy("As colleagues will know it.")
-    )
-    stream = forms.ChoiceField(label=gettext_lazy("Listen to"))
-    query = forms.CharField(
-        label=gettext_lazy("Search for"), max_length=512, required=False, help_text=gettext_lazy("Only for a search.")
-    )
-
-    monthly_budget = forms.DecimalField(
-        label=gettext_lazy("Monthly budget"),
-        min_value=0,
-        max_digits=9,
-        decimal_places=2,
-        required=False,
-        help_text=gettext_lazy("Dollars. Reading slows as it is used up, and stops while answers can still be paid."),
-    )
-
-    def __init__(
-        self, *args: Any, platform: Platform, brands: list[int], kept: Mapping[str, str] | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.platform, self.kept = platform, dict(kept or {})
-        if not platform.is_paid:
-            del self.fields["monthly_budget"]
-        self.fields["brand"].queryset = Brand.objects.filter(pk__in=brands)  # type: ignore[attr-defined]
-        self.fields["stream"].choices = [(stream.key, stream.name) for stream in platform.streams]  # type: ignore[attr-defined]
-        if not any(stream.takes_query for stream in platform.streams):
-            del self.fields["query"]
-        add_settings(self, platform)
-        self.loosen()
-
-    def loosen(self) -> None:
-        """Secrets typed a moment ago need not be typed again."""
-        secret = {setting.name for setting in self.platform.settings if setting.secret}
-        for name, value in self.kept.items():
-            field = self.fields[f"settings.{name}"]
-            field.required = False
-            if name not in secret:
-                field.initial = value
-
-    def wanted(self) -> accounts.Wanted:
-        given = self.cleaned_data
-        return accounts.Wanted(
-            self.platform.key,
-            given["name"],
-            {**self.kept, **settings_of(self)},
-            given["stream"],
-            given.get("query", ""),
-            monthly_budget=given.get("monthly_budget"),
-        )
-
-
-def add_settings(form: forms.Form, platform: Platform, *, kept: dict[str, Any] | None = None) -> None:
-    """The platform's settings as fields named `settings.<name>`; secrets are never shown again."""
-    for setting in platform.settings:
-        widget: Any = (
-            forms.PasswordInput(attrs={"autocomplete": "off"})
-            if setting.secret
-            else forms.TextInput(attrs={"autocomplete": "off", **({"type": "date"} if setting.is_date else {})})
-        )
-        if setting.choices:
-            form.fields[f"settings.{setting.name}"] = forms.ChoiceField(
-                label=setting.label,
-                help_text=setting.help,
-                choices=setting.choices,
-                initial=(kept or {}).get(setting.name, setting.default),
-            )
-            continue
-        form.fields[f"settings.{setting.name}"] = forms.CharField(
-            label=setting.label,
-            help_text=setting.help,
-            required=setting.required and not (kept is not None and setting.secret),
-            initial=(kept or {}).get(setting.name, setting.default),
-            max_length=1000,
-            widget=widget,
-        )
-
-
-def settings_of(form: forms.Form) -> dict[str, str]:
-    """What was typed; an empty secret means: the one you have."""
-    prefix = "settings."
-    return {
-        name.removeprefix(prefix): value
-        for name, value in form.cleaned_data.items()
-        if name.startswith(prefix) and value
-    }
 
 
 @require_http_methods(["GET", "POST"])
@@ -334,78 +241,11 @@ def _kept_secrets(request: HttpRequest, key: str) -> dict[str, str]:
         return {}
 
 
-class SourceSettings(forms.Form):
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
-    rhythm_seconds = forms.IntegerField(
-        label=gettext_lazy("Look every"), min_value=1, max_value=86_400, help_text=gettext_lazy("Seconds.")
-    )
-    budget_per_hour = forms.IntegerField(
-        label=gettext_lazy("Requests an hour, at most"), min_value=1, max_value=100_000
-    )
-    monthly_budget = forms.DecimalField(
-        label=gettext_lazy("Monthly budget"),
-        min_value=0,
-        max_digits=9,
-        decimal_places=2,
-        required=False,
-        help_text=gettext_lazy("Dollars, for the whole account; empty: none."),
-    )
-
-    def __init__(self, *args: Any, is_paid: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not is_paid:
-            del self.fields["monthly_budget"]
-
-
-class ReadBackForm(forms.Form):
-    """Days, as the office's calendar has them."""
-
-    since = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}))
-    until = forms.DateField(
-        label=gettext_lazy("To"),
-        widget=forms.DateInput(attrs={"type": "date"}),
-        help_text=gettext_lazy("With that day."),
-    )
-    most = forms.IntegerField(label=gettext_lazy("At most"), min_value=reading_back.FEWEST, max_value=reading_back.MOST)
-    is_history = forms.BooleanField(
-        label=gettext_lazy("Only as history"),
-        required=False,
-        help_text=gettext_lazy("Its tickets are closed from the start and no answer is due."),
-    )
-
-    @property
-    def span(self) -> tuple[dt.datetime, dt.datetime]:
-        zone = timezone.get_current_timezone()
-        last = min(self.cleaned_data["until"], timezone.localtime().date()) + dt.timedelta(days=1)
-        begin = max(self.cleaned_data["since"], dt.date(1999, 1, 1))  # earlier is refused, not reckoned with
-        return dt.datetime.combine(begin, dt.time(), zone), dt.datetime.combine(last, dt.time(), zone)
-
-
-def _read_back_form(source: Source, now: dt.datetime, data: Any = None) -> ReadBackForm | None:
-    """None for streams that cannot be asked for their past."""
-    if not accounts.closed_connector(source.account).reads_back(source.kind):
-        return None
-    stream = registry.platform(source.account.platform).stream(source.kind)
-    days = dt.timedelta(days=min(stream.keeps_days or 30, 30) - 1)
-    today = timezone.localtime(now).date()
-    form = ReadBackForm(data, initial={"since": today - days, "until": today, "most": 500})
-    form.fields["most"].help_text = _about(source)
-    return form
-
-
-def _about(source: Source) -> str:
-    """What the number means in money, where it means any."""
-    per_hundred = reading_back.price(source, 100)
-    if not per_hundred:
-        return _("Items, to the nearest page. Reading costs nothing here.")
-    return _("Items. A hundred cost $%(price)s at most; it never reads more than you say.") % {"price": per_hundred}
-
-
 @require_POST
 def read_back(request: HttpRequest, source_id: int) -> HttpResponse:
     source = _source(request, source_id)
     demand(request, "source.edit", source.brand_id)
-    form = _read_back_form(source, timezone.now(), request.POST)
+    form = read_back_form(source, timezone.now(), request.POST)
     if form is None:
         flash.error(request, _("This source cannot be asked for its past."))
         return redirect("desk:source", source_id=source.pk)
@@ -439,7 +279,7 @@ def stop_reading_back(request: HttpRequest, source_id: int) -> HttpResponse:
 def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
     source = _source(request, source_id)
     demand(request, "source.edit", source.brand_id)
-    form = _settings_form(source, request.POST or None)
+    form = settings_form(source, request.POST or None)
     if request.method == "POST" and form.is_valid():
         platform, given = registry.platform(source.account.platform), settings_of(form)
         secret = {setting.name for setting in platform.settings if setting.secret}
@@ -458,16 +298,6 @@ def edit_source(request: HttpRequest, source_id: int) -> HttpResponse:
     return _settings_page(request, source, form=form)
 
 
-def _settings_form(source: Source, data: Any = None) -> SourceSettings:
-    platform = registry.platform(source.account.platform)
-    initial = {name: getattr(source, name) for name in ("name", "rhythm_seconds", "budget_per_hour")}
-    if platform.is_paid:
-        initial["monthly_budget"] = source.account.monthly_budget
-    form = SourceSettings(data, initial=initial, is_paid=platform.is_paid)
-    add_settings(form, platform, kept=source.account.settings)
-    return form
-
-
 def _settings_page(
     request: HttpRequest, source: Source, *, form: SourceSettings | None = None, past: ReadBackForm | None = None
 ) -> HttpResponse:
@@ -475,8 +305,8 @@ def _settings_page(
     now = timezone.now()
     wrong = bool((form and form.errors) or (past and past.errors))
     context = {
-        "form": form or _settings_form(source),
-        "past": past or _read_back_form(source, now),
+        "form": form or settings_form(source),
+        "past": past or read_back_form(source, now),
         "source": source,
         "platform": registry.platform(source.account.platform),
         "health": health(source, now),

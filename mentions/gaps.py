@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from mentions import accounts
@@ -17,11 +15,6 @@ from mentions.platforms import registry
 SHORTEST = dt.timedelta(minutes=10)
 SHOWN = dt.timedelta(days=7)
 MOST_SHOWN = 3
-
-
-def begins(rows: QuerySet[Source], problem: Mapping[str, Any]) -> None:
-    """These are not heard from now on, and why; the first reason is kept until they are."""
-    rows.filter(silent={}).update(silent=dict(problem))
 
 
 def note(source: Source, now: dt.datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -110,6 +111,10 @@ class SourceQuerySet(BrandQuerySet["Source"]):
             next_poll_at__lte=now,
             account__state=Account.State.FINE,
         )
+
+    def fall_silent(self, problem: Mapping[str, Any]) -> None:
+        """These are not heard from now on, and why; the first reason is kept until a look goes well."""
+        self.filter(silent={}).update(silent=dict(problem))
 
 
 class Source(BrandRow):

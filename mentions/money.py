@@ -110,7 +110,7 @@ def for_reading(monthly: Decimal | None) -> Decimal | None:
     return None if monthly is None else (monthly * Decimal(str(FOR_READING))).quantize(Decimal("0.01"))
 
 
-def left_today(monthly: Decimal | None, spent: Decimal, now: dt.datetime) -> tuple[Decimal, Decimal] | None:
+def left(monthly: Decimal | None, spent: Decimal, now: dt.datetime) -> tuple[Decimal, Decimal] | None:
     """Dollars left this month, and how many of them a day until its end; None without a budget."""
     if monthly is None:
         return None

@@ -156,7 +156,7 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
 def _failed(lease: ingest.Lease, error: PlatformError, requests: int) -> None:
     source, now = lease.source, timezone.now()
     used = source.budget_used + requests
-    gaps.begins(Source.objects.filter(pk=source.pk, lease_token=lease.token), error.problem)
+    Source.objects.filter(pk=source.pk, lease_token=lease.token).fall_silent(error.problem)
     if error.code in ("credentials", "seal"):
         release(lease, problem=error.problem, budget_used=used)
         accounts.refused(source.account, error.problem)

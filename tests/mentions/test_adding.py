@@ -7,6 +7,7 @@ import pytest
 
 from mentions import polling
 from mentions.models import Account, Source
+from mentions.platforms.mastodon.connector import Mastodon
 from tests.fakes import faults as fault
 from tests.fakes.mastodon import FakeMastodon
 from tests.fakes.x import FakeX
@@ -148,3 +149,18 @@ def test_the_end_of_a_log_in_is_kept_when_another_stream_is_added(world: World, 
     assert Account.objects.get().settings["expires_on"] == "2031-05-04"
     wrong = desk.post(PATH, form(world, server, start="1", **{"settings.expires_on": "next May"}))
     assert "YYYY-MM-DD" in wrong.content.decode()
+
+
+def test_the_end_that_an_authorisation_gave_outlives_the_test(
+    world: World, server: FakeMastodon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mastodon, "redeem", lambda *given: {"access_token": TOKEN, "expires_on": "2031-05-04"})
+    server.who_authorises(server.add_account("other"))
+    desk = world.desk(world.manager)
+    page = desk.post(PATH, form(world, server, authorise="1", **{"settings.access_token": ""})).content.decode()
+    desk.get(httpx.get(link_in(page)).headers["location"].replace("http://testserver", ""))
+    assert 'value="2031-05-04"' in desk.get(PATH).content.decode()
+    shown = {"settings.access_token": "", "settings.expires_on": "2031-05-04"}
+    desk.post(PATH, form(world, server, **shown))
+    assert desk.post(PATH, form(world, server, start="1", **shown)).status_code == 302
+    assert Account.objects.get().settings["expires_on"] == "2031-05-04"

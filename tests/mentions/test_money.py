@@ -166,6 +166,6 @@ def test_two_sources_of_an_account_do_not_spend_the_same_money(world: World, x: 
 
 def test_what_is_left_is_told_for_the_month_and_by_the_day() -> None:
     now = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
-    assert money.left_today(None, Decimal(3), now) is None
-    assert money.left_today(Decimal(40), Decimal("15.00"), now) == (Decimal("25.00"), Decimal("5.00"))
-    assert money.left_today(Decimal(40), Decimal("45.00"), now) == (Decimal(0), Decimal("0.00"))
+    assert money.left(None, Decimal(3), now) is None
+    assert money.left(Decimal(40), Decimal("15.00"), now) == (Decimal("25.00"), Decimal("5.00"))
+    assert money.left(Decimal(40), Decimal("45.00"), now) == (Decimal(0), Decimal("0.00"))

@@ -9,13 +9,18 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from helpdesk.models import Deadline, Ticket
 from helpdesk.workflow.tickets import Refused
-from mentions import money, reading_back, tasks
+from mentions import bouncing, ingest, money, reading_back, tasks
 from mentions.models import Account, Mention, ReadBack, Source
 from mentions.platforms import registry
+from mentions.platforms.base import Bounce, Identity, Page, Span
+from mentions.platforms.wordpress.connector import WordPress
+from mentions.platforms.x.connector import X
+from mentions.reading import prepare
 from tests.fakes import faults as fault
 from tests.fakes.mastodon import FakeMastodon
 from tests.fakes.x import FakeX
@@ -223,6 +228,60 @@ def test_the_end_of_a_log_in_can_be_entered_and_taken_away(world: World, source:
     assert Account.objects.get().settings["expires_on"] == "2031-05-04"
     assert desk.post(path, given).status_code == 302
     assert not Account.objects.get().settings["expires_on"]
+
+
+def test_no_platform_is_asked_inside_a_transaction(
+    world: World, x: FakeX, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(x, 3)
+    outside, seen = len(connection.savepoint_ids), list[int]()
+
+    def preparing(*given: Any) -> Any:
+        seen.append(len(connection.savepoint_ids))
+        return prepare(*given)
+
+    monkeypatch.setattr(ingest, "prepare", preparing)
+    turns(ask(world, source))
+    assert seen == [outside]
+
+
+def test_what_bounced_long_ago_does_not_bounce_again(
+    world: World, x: FakeX, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[Any]()
+    monkeypatch.setattr(bouncing, "mark", lambda account, bounces: told.extend(bounces))
+    pages = iter([Page(bounces=(Bounce("sent-long-ago", permanent=True),), cursor={"uid": 1})])
+    monkeypatch.setattr(X, "past", lambda *given: (page for page in pages))
+    assert turns(ask(world, source)).outcome == "done"
+    assert told == []
+
+
+def test_what_has_left_the_platforms_window_meanwhile_is_not_asked_for(world: World, x: FakeX, source: Source) -> None:
+    say(x, 3)
+    Source.objects.update(kind="search", query="northwind")
+    source.refresh_from_db()
+    row = ask(world, source, hours=24 * 7 - 0.01)
+    with time_machine.travel(timezone.now() + dt.timedelta(seconds=90), tick=True):
+        ReadBack.objects.update(until=timezone.now() - dt.timedelta(seconds=30))
+        turns(row)
+    assert (row.outcome, row.new) == ("done", 3)
+
+
+def test_wordpress_goes_on_with_the_page_after(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+
+    def items(connector: WordPress, params: Any) -> list[Any]:
+        asked.append(params["page"])
+        return [{}] * (100 if params["page"] < 3 else 7)
+
+    monkeypatch.setattr(WordPress, "_items", items)
+    blog = WordPress(
+        {"base_url": "https://blog.example"}, {}, {}, identity=Identity("b", "b", "b", facts={"rest": "path"})
+    )
+    span, position = Span(timezone.now() - dt.timedelta(days=1), timezone.now()), dict[str, Any]()
+    for _turn in range(3):
+        position = dict(next(iter(blog.past("comments", "", span, position, 900))).cursor or {})
+    assert asked == [1, 2, 3]
 
 
 # --- on the screen and in the API -------------------------------------------------------------------------------

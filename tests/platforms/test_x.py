@@ -294,3 +294,21 @@ def test_stamps_are_in_utc() -> None:
     from mentions.platforms.x.posts import stamp
 
     assert stamp(dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone(dt.timedelta(hours=2)))) == "2026-01-02T01:04:05Z"
+
+
+@pytest.mark.django_db
+def test_a_first_search_broken_off_goes_on_below_what_it_had(world: World) -> None:
+    """X takes `until_id` beside no time, and a token with what its first page was asked with."""
+    with FakeX(limits=False) as x:
+        us, ana = x.add_account("northwind"), x.add_account("ana")
+        settings = {"base_url": x.url, "access_token": x.token(us)}
+        source = connect(world, "x", settings, stream="search", query="ferry")
+        for number in range(350):
+            x.post(ana, f"the ferry {number}")
+        connector = accounts.open_connector(Account.objects.get())
+        first = next(iter(connector.fetch("search", "ferry", {})))
+        rest = list(connector.fetch("search", "ferry", dict(first.cursor or {})))
+        names = [post.external_id for page in (first, *rest) for post in page.posts]
+        assert len(names) == len(set(names)) == 350
+        assert "since_id" in (rest[-1].cursor or {})
+        assert source.kind == "search"

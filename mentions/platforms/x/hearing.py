@@ -63,16 +63,17 @@ class Hearing(Session):
         `{"since_id"}`: all before is known. `{"newest", "until_id", …}`: a pass that has come down to `until_id`.
         """
         span, newest, until = _span(cursor), str(cursor.get("newest") or ""), str(cursor.get("until_id") or "")
-        known, token = str(cursor.get("since_id") or ""), ""
+        known, token, resumed = str(cursor.get("since_id") or ""), "", until
+        begin = time_of(span["start_time"], "cursor") if "start_time" in span else None
         summons = "perhaps" if path.endswith("/mentions") else "no"
         for _number in range(MOST_PAGES):
             price = self._price if path.endswith("/mentions") else money.POST_READ
             given = {**params, **span, "max_results": self.afford(100, least, price)}
+            if until_id := resumed if token else until:  # a token goes with what its first page was asked with
+                given.pop("start_time", None)  # X takes no ids beside times
+                given["until_id"] = until_id
             if token:
                 given["next_token" if "search" in path else "pagination_token"] = token
-            elif until:
-                given.pop("start_time", None)  # X takes no ids beside times
-                given["until_id"] = until
             try:
                 answer = self.spelt(path, given)
             except PlatformError as error:
@@ -86,11 +87,11 @@ class Hearing(Session):
             lowest = posts.oldest(items)
             token = _next_token(answer, token)
             goes_on = bool(token) or ("meta" not in answer and bool(lowest) and lowest != until)
-            begin = span.get("start_time")
-            goes_on = goes_on and not (begin and any(_is_before(item, time_of(begin, "cursor")) for item in items))
+            fresh = [item for item in items if begin is None or not _is_before(item, begin)]
+            goes_on = goes_on and len(fresh) == len(items)
             until = lowest or until
             on_the_way = {**span, "newest": newest, "until_id": until} if until else None
-            yield self._page(items, answer, on_the_way if goes_on else _done(newest), summons)
+            yield self._page(fresh, answer, on_the_way if goes_on else _done(newest), summons)
             if not goes_on:
                 return
 
