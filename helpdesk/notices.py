@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from helpdesk.models import Brand, Notice, User
@@ -43,7 +45,15 @@ def wording(notice: Notice) -> str:
     words = WORDS.get(notice.code) or ports.notice_words.get(notice.code)
     if words is None:
         return f"{notice.code} {notice.params}"
-    return _(words) % {"name": "", "problem": "", **notice.params}
+    return _(words) % {"name": "", "problem": "", **notice.params, **_days(notice.params)}
+
+
+def _days(params: dict[str, Any]) -> dict[str, str]:
+    """Days are kept as YYYY-MM-DD and read in the reader's language."""
+    try:
+        return {"day": date_format(dt.date.fromisoformat(params["day"]), "j F")}
+    except (KeyError, TypeError, ValueError):
+        return {}
 
 
 WORDS: dict[str, str] = {}

@@ -13,7 +13,6 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from helpdesk import events, notices
@@ -499,10 +498,8 @@ def tell_of_endings(now: dt.datetime) -> None:
         key = f"ending:{account.pk}"
         last = ends_on(account)
         if last is not None and ends_soon(account, now):
-            day = date_format(last, "j F")
-            notices.tell(
-                account.brand_id, key, "account.ending", link="/desk/sources/", name=account.channel.name, day=day
-            )
+            name, day = account.channel.name, last.isoformat()
+            notices.tell(account.brand_id, key, "account.ending", link="/desk/sources/", name=name, day=day)
         else:
             notices.settle(account.brand_id, key)
 

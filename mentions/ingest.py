@@ -19,7 +19,7 @@ from typing import Any
 from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from helpdesk import files, intake
@@ -193,7 +193,8 @@ def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | N
         rows = parts.filter(**{f"{column}__in": [post.external_id for post in ours]})
         by_name |= {getattr(part, column): part for part in rows}
     directs = [post for post in ours if post.kind == "direct" and post.external_id not in by_name]
-    by_name |= _by_words(account, directs) | _by_parent(account, [p for p in ours if p.kind == "post"], by_name)
+    by_name |= _by_words(account, directs)
+    by_name |= _by_parent(account, ours, by_name)
     return {name: _its_message(part) for name, part in by_name.items()}
 
 
@@ -224,26 +225,38 @@ def _by_words(account: Account, posts: Sequence[Post]) -> dict[str, DeliveryPart
 
 
 def _by_parent(account: Account, posts: Sequence[Post], known: Mapping[str, DeliveryPart]) -> dict[str, DeliveryPart]:
-    """Public parts nobody knows the fate of, seen where they were to go, with their words (and perhaps names before them)."""
+    """Parts nobody knows the fate of, seen where they were to go, with their words (and perhaps names before them).
+
+    A part says what it goes beneath by the id that posts are known by: `beneath`, where that is not its `reply_to`.
+    """
     unknown = [post for post in posts if post.parent_id and post.external_id not in known]
     if not unknown:
         return {}
-    rows = DeliveryPart.objects.filter(
+    above = [post.parent_id for post in unknown]
+    moving = DeliveryPart.objects.filter(
         brand_id=account.brand_id,
         delivery__channel=account.channel_id,
         state__in=[PartState.SENDING, PartState.UNKNOWN],
-        payload__reply_to__in=[post.parent_id for post in unknown],
     )
+    rows = moving.filter(Q(payload__reply_to__in=above) | Q(payload__beneath__in=above))
     found: dict[str, DeliveryPart] = {}
     for part in rows.select_related("delivery__message").order_by("id"):
         payload = part.payload or {}
-        said = " ".join(str(payload.get("text", "")).split())
+        parent, said = payload.get("beneath") or payload.get("reply_to"), _without_names(str(payload.get("text", "")))
         for post in unknown:
-            is_there = payload.get("reply_to") == post.parent_id and " ".join(post.text.split()).endswith(said)
+            is_there = parent == post.parent_id and _without_names(post.text).endswith(said)
             if said and is_there and post.external_id not in found:
                 found[post.external_id] = part
                 break
     return found
+
+
+def _without_names(text: str) -> str:
+    """The words, without the names before them, which a platform adds or writes its own way."""
+    words = text.split()
+    while len(words) > 1 and words[0].startswith("@"):
+        words.pop(0)
+    return " ".join(words)
 
 
 def _its_message(part: DeliveryPart) -> Message | None:

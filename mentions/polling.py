@@ -137,7 +137,6 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
             lease,
             next_poll_at=due,
             expected_at=due,
-            silent={},
             failures=0,
             breaker_until=None,
             throttled_until=None,
@@ -148,6 +147,7 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
         )
         if is_ours:
             gaps.note(source, now)
+            Source.objects.filter(pk=source.pk, is_active=True).update(silent={})  # paused meanwhile, it stays silent
     if source.account.state == Account.State.RECONNECT:
         accounts.accepted(source.account)
     notices.settle(source.brand_id, f"source:{source.pk}")

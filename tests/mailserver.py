@@ -20,6 +20,8 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from tests.turns import turn
+
 IMAP, LMTP = 1143, 1124
 HOST, PASSWORD = "127.0.0.1", "secret"
 US, OTHER = "support@shop.test", "other@shop.test"
@@ -34,13 +36,14 @@ def answers(port: int) -> bool:
 
 def start(shared: Path) -> None:
     """Dovecot, unless it runs already; the first time it is installed."""
-    if answers(IMAP):
-        return
-    script = shared / "realservers" / "dovecot" / "start.sh"
-    subprocess.run(["bash", str(script)], check=True, capture_output=True, timeout=300)
-    until = time.monotonic() + 20
-    while not answers(IMAP) and time.monotonic() < until:
-        time.sleep(0.1)
+    with turn("start"):  # the scripts install what is missing, and two installers are in each other's way
+        if answers(IMAP):
+            return
+        script = shared / "realservers" / "dovecot" / "start.sh"
+        subprocess.run(["bash", str(script)], check=True, capture_output=True, timeout=300)
+        until = time.monotonic() + 20
+        while not answers(IMAP) and time.monotonic() < until:
+            time.sleep(0.1)
 
 
 class MailServer:

@@ -16,6 +16,7 @@ from helpdesk.models import Message, Notice, Ticket
 from mentions.models import Account
 from tests.conftest import SHARED
 from tests.processes import Background, background
+from tests.turns import turn
 from tests.world import World
 
 pytestmark = [pytest.mark.shared, pytest.mark.postgres, pytest.mark.redis, pytest.mark.django_db(transaction=True)]
@@ -81,7 +82,8 @@ def network() -> Iterator[None]:
         ran = False
     folder = SHARED / "realservers"
     if not ran:
-        subprocess.run([str(folder / "bluesky" / "start.sh")], check=True, timeout=420, env=os.environ)
+        with turn("start"):
+            subprocess.run([str(folder / "bluesky" / "start.sh")], check=True, timeout=420, env=os.environ)
     yield
     if not ran:
         subprocess.run([str(folder / "stop.sh"), "bluesky"], check=False, timeout=30)

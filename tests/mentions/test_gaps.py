@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 import time_machine
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.formats import date_format
 
+from helpdesk import notices
 from helpdesk.models import Notice
 from mentions import accounts, gaps, polling, sources, tasks
 from mentions.models import Account, Gap, Source
+from mentions.platforms.bluesky.connector import Bluesky
 from tests.fakes import faults as fault
 from tests.mentions.conftest import PASSWORD, Heard
 from tests.world import World, minutes
@@ -55,6 +59,24 @@ def test_a_pause_and_a_house_without_workers_say_so(world: World, heard: Heard) 
         assert [gap.problem["code"] for gap in Gap.objects.order_by("id")] == ["paused", "idle"]
         told = world.api(world.manager).get(f"/api/v1/sources/{heard.source.pk}/gaps/").json()
         assert [row["words"].split(".")[0] for row in told] == ["No worker looked", "Somebody had paused it"]
+
+
+def test_a_pause_during_a_look_is_a_pause(world: World, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = timezone.now()
+    heard.poll()
+    fetch = Bluesky.fetch
+
+    def paused_meanwhile(self: Bluesky, *of: Any) -> Any:
+        sources.change(heard.source.pk, world.manager, is_active=False)
+        return fetch(self, *of)
+
+    monkeypatch.setattr(Bluesky, "fetch", paused_meanwhile)
+    heard.poll()
+    monkeypatch.undo()
+    with time_machine.travel(start + minutes(60), tick=True):
+        sources.change(heard.source.pk, world.manager, is_active=True)
+        heard.poll()
+        assert [gap.problem["code"] for gap in Gap.objects.all()] == ["paused"]
 
 
 def test_what_the_platform_keeps_no_longer_is_lost_and_told(heard: Heard) -> None:
@@ -102,6 +124,9 @@ def test_a_log_in_that_ends_soon_is_told_two_weeks_before_and_once(world: World,
     tasks.tidy()
     tasks.tidy()
     assert Notice.objects.get().code == "account.ending"
+    with translation.override("de"):
+        day = date_format(today + dt.timedelta(days=14), "j F")
+        assert day in notices.wording(Notice.objects.get()), "in the reader's language"
     polling.poll(heard.source.pk, forced=True)
     Account.objects.update(settings={"expires_on": (today + dt.timedelta(days=14)).isoformat()})
     assert "Log-in ends soon" in on_the_screen(world)

@@ -21,6 +21,7 @@ from tests import mailserver
 from tests.conftest import SHARED
 from tests.mailserver import OTHER, US, MailServer
 from tests.platforms.contract import ConnectorContract
+from tests.turns import turn
 from tests.world import World, connect
 
 pytestmark = [pytest.mark.shared, pytest.mark.django_db]
@@ -94,7 +95,7 @@ def _dovecot() -> None:
 
 @pytest.fixture
 def server(_dovecot: None) -> Iterator[MailServer]:
-    with MailServer() as running:
+    with turn("dovecot"), MailServer() as running:
         yield running
 
 

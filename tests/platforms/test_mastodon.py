@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from helpdesk.models import Delivery, Message, Ticket
 from mentions import accounts, delivery, polling
@@ -173,6 +174,23 @@ class TestAnswering:
         heard(stage)
         answer(world, "We hear you.")
         assert stage.server.statuses_by(stage.us)[0].visibility == "unlisted"
+
+    @pytest.mark.parametrize("visibility", ["public", "private"])
+    def test_an_answer_of_unknown_fate_that_is_heard_is_the_one_we_know(
+        self, world: World, stage: MastodonStage, visibility: str
+    ) -> None:
+        kind = "public" if visibility == "public" else "direct"
+        stage.server.post(stage.ana, "@northwind hello", visibility=kind, mention=[stage.us])
+        heard(stage)
+        for method in ("GET /api/v1/accounts/:id/statuses", "GET /api/v1/statuses/:id/context"):
+            stage.server.always(method, fault.Status(503))
+        stage.lose_answer()
+        assert answer(world, "Here it is: <https://northwind.example/a>", visibility).state == "unknown"
+        stage.server.clear()
+        Mention.objects.update(check_at=timezone.now())
+        heard(stage)
+        message = Message.objects.get(kind="reply")
+        assert Mention.objects.get(message=message).local_id == stage.server.statuses_by(stage.us)[0].id
 
     def test_limits_are_the_servers_own(self, world: World) -> None:
         with FakeMastodon(characters=5000) as server:

@@ -17,6 +17,7 @@ from tests.blog import Blog
 from tests.conftest import SHARED
 from tests.fakes import faults as fault
 from tests.platforms.contract import ConnectorContract
+from tests.turns import turn
 from tests.world import World, connect
 
 pytestmark = [pytest.mark.shared, pytest.mark.django_db]
@@ -70,7 +71,7 @@ def _wordpress() -> None:
 
 @pytest.fixture
 def site(_wordpress: None) -> Iterator[Blog]:
-    with Blog() as running:
+    with turn("wordpress"), Blog() as running:
         running.clear()
         yield running
         running.revoke()

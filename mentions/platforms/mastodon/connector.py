@@ -288,6 +288,7 @@ class Mastodon(Server):
                 "action": draft.action,
                 "text": f"{address}{piece}" if is_direct and address and number else piece,
                 "reply_to": draft.target["id"],
+                "beneath": draft.target_id,
                 "visibility": "direct" if is_direct else _as_open_as(str(draft.target.get("visibility"))),
                 "key": secrets.token_hex(16),
                 "written_at": draft.written_at.isoformat(),
@@ -300,7 +301,7 @@ class Mastodon(Server):
         local_id = previous.external.get("id")
         if not local_id:
             raise PlatformError("gone", permanent=True)
-        return {**payload, "reply_to": local_id}
+        return {**payload, "reply_to": local_id, "beneath": previous.external_id}
 
     def resendable(self, payload: Mapping[str, Any]) -> bool:
         return payload.get("action") == "like"  # a second favourite changes nothing
