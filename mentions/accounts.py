@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import hmac
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -20,10 +24,20 @@ from helpdesk.models import Brand, Channel, User, public_id
 from helpdesk.net import HttpClient, NetError, checked_url
 from helpdesk.text.clean import one_line
 from helpdesk.workflow.tickets import Refused
-from mentions.models import Account, Source
+from mentions.models import Account, KeptSession, Source
 from mentions.platforms import registry
-from mentions.platforms.base import WORDS, Authorisation, Connector, Identity, Keeper, Platform, PlatformError, Post
-from mentions.seal import Unreadable, seal
+from mentions.platforms.base import (
+    NOTHING,
+    WORDS,
+    Authorisation,
+    Connector,
+    Identity,
+    Keeper,
+    Platform,
+    PlatformError,
+    Post,
+)
+from mentions.seal import Unreadable, seal, unseal
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +48,7 @@ WARNED_BEFORE = dt.timedelta(days=14)
 def open_connector(account: Account, http: HttpClient | None = None) -> Connector:
     """A connector at work for this account. PlatformError("seal") where its secrets do not open."""
 
-    def keep(session: dict[str, Any]) -> None:
-        """Keep a new session, unless another worker has kept a newer one meanwhile."""
-        mine = Account.objects.filter(pk=account.pk, session_number=account.session_number)
-        if mine.update(sealed_session=seal(session), session_number=F("session_number") + 1):
-            account.session_number += 1
-
+    keep = _keeper_of(account)
     try:
         secrets, session = account.secrets, account.session
     except Unreadable as error:
@@ -53,6 +62,16 @@ def open_connector(account: Account, http: HttpClient | None = None) -> Connecto
         keeper=Keeper(keep, lambda make: renewed(account, make, keep)),
         account_id=account.pk,
     )
+
+
+def _keeper_of(account: Account) -> Callable[[dict[str, Any]], None]:
+    def keep(session: dict[str, Any]) -> None:
+        """Keep a new session, unless another worker has kept a newer one meanwhile."""
+        mine = Account.objects.filter(pk=account.pk, session_number=account.session_number)
+        if mine.update(sealed_session=seal(session), session_number=F("session_number") + 1):
+            account.session_number += 1
+
+    return keep
 
 
 def renewed(
@@ -117,11 +136,11 @@ class Wanted:
 
 
 def split_settings(
-    platform: Platform, given: Mapping[str, Any], *, complete: bool = True
+    platform: Platform, given: Mapping[str, Any], *, complete: bool = True, fresh: bool = True
 ) -> tuple[dict[str, str], dict[str, str]]:
     """(open, secret) settings, complete and of the right kind; Refused names the first that is not.
 
-    Where they need not be `complete`, secrets may still be missing.
+    Where they need not be `complete`, secrets may still be missing; where they are not `fresh`, a day may be over.
     """
     known = {setting.name for setting in platform.settings}
     unknown = sorted(set(given) - known)
@@ -146,8 +165,8 @@ def split_settings(
             )
         if len(value) > 1000 or any(ord(letter) < 32 for letter in value):
             raise Refused(f"settings.{setting.name}", "invalid", _("This is too long or holds control characters."))
-        if setting.is_date and value and not _is_day(value):
-            raise Refused(f"settings.{setting.name}", "invalid", _("Write the day as YYYY-MM-DD."))
+        if setting.is_date and value:
+            _check_day(setting.name, value, fresh=fresh)
         if setting.choices and value not in dict(setting.choices):
             raise Refused(
                 f"settings.{setting.name}",
@@ -168,6 +187,13 @@ def split_settings(
     return values[False], values[True]
 
 
+def _check_day(name: str, value: str, *, fresh: bool) -> None:
+    if not _is_day(value):
+        raise Refused(f"settings.{name}", "invalid", _("Write the day as YYYY-MM-DD."))
+    if fresh and value < timezone.localdate().isoformat():
+        raise Refused(f"settings.{name}", "past", _("This day is over. Enter the day on which the log-in will end."))
+
+
 def _is_day(value: str) -> bool:
     try:
         return dt.date.fromisoformat(value).isoformat() == value
@@ -175,18 +201,67 @@ def _is_day(value: str) -> bool:
         return False
 
 
+class Renewed:
+    """What a test of this log-in has renewed: kept for the next test and for the account that may come of it.
+
+    A refresh token is good for once. Where a test used it and what came of that were forgotten, the person would have
+    to authorise again. Kept for this very log-in only, at this very server.
+    """
+
+    def __init__(
+        self, brand: Brand, platform: Platform, settings: Mapping[str, str], secrets: Mapping[str, str]
+    ) -> None:
+        free = {setting.name for setting in platform.settings if setting.is_free or setting.is_date}
+        where = {name: value for name, value in settings.items() if name not in free}
+        entered = json.dumps([platform.key, sorted(where.items()), sorted(secrets.items())])
+        self._is_used_up = bool(secrets.get("refresh_token"))
+        key = django_settings.SECRET_KEY.encode()
+        self._brand, self._name = brand, hmac.new(key, entered.encode(), hashlib.sha256).hexdigest()
+
+    @property
+    def session(self) -> dict[str, Any]:
+        if not self._is_used_up:
+            return {}
+        row = KeptSession.objects.filter(brand=self._brand, fingerprint=self._name).first()
+        try:
+            return unseal(row.sealed_session) if row is not None else {}
+        except Unreadable:
+            return {}
+
+    def keep(self, session: dict[str, Any]) -> None:
+        if not self._is_used_up:
+            return
+        KeptSession.objects.update_or_create(
+            brand=self._brand,
+            fingerprint=self._name,
+            defaults={"sealed_session": seal(session), "kept_at": timezone.now()},
+        )
+
+
 def probe(
-    platform: Platform, settings: Mapping[str, str], secrets: Mapping[str, str], account_id: int = 0
+    platform: Platform,
+    settings: Mapping[str, str],
+    secrets: Mapping[str, str],
+    *,
+    session: Mapping[str, Any] = NOTHING,
+    keeps: Callable[[dict[str, Any]], None] | None = None,
+    account_id: int = 0,
 ) -> tuple[Identity, dict[str, Any]]:
-    """Log in and look: (who we are, the session). Refused says at which field what is wrong."""
-    kept: dict[str, Any] = {}
+    """Log in and look: (who we are, the session). Refused says at which field what is wrong.
+
+    `session`: what is known of this log-in already; `keeps` is given each new one at once, whatever comes after.
+    """
+    kept = dict(session)
 
     def keep(session: dict[str, Any]) -> None:
+        kept.clear()
         kept.update(session)
+        if keeps is not None:
+            keeps(session)
 
     with HttpClient() as http:
         connector = registry.connector_class(platform.key)(
-            settings, secrets, {}, http=http, keeper=Keeper(keep), account_id=account_id
+            settings, secrets, kept, http=http, keeper=Keeper(keep), account_id=account_id
         )
         try:
             identity = connector.connect()
@@ -198,7 +273,9 @@ def probe(
 
 
 def _field_of(platform: Platform, error: PlatformError) -> str:
-    """The setting a failed log-in is most likely about."""
+    """The setting a failed log-in is about: the one it names, else the most likely."""
+    if any(setting.name == error.only for setting in platform.settings):
+        return f"settings.{error.only}"
     secret = next((setting.name for setting in platform.settings if setting.secret), "")
     address = next((setting.name for setting in platform.settings if setting.is_url), "")
     name = secret if error.code in ("credentials", "forbidden") else address
@@ -220,7 +297,7 @@ def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
         )
     stream = _stream(platform, wanted)
     settings, secrets = split_settings(platform, wanted.settings)
-    identity, session = _known_log_in(brand, platform, settings, secrets) or probe(platform, settings, secrets)
+    identity, session = _logged_in(brand, platform, settings, secrets)
     missing = identity.abilities.get("private", "") if stream.key == "direct" else ""
     if missing:
         raise Refused("stream", "not_offered", missing)
@@ -251,6 +328,16 @@ def add_source(brand: Brand, user: User | None, wanted: Wanted) -> Source:
             )
         events.record([events.happened("source.added", brand, actor=user, source=source.pk)])
     return source
+
+
+def _logged_in(
+    brand: Brand, platform: Platform, settings: Mapping[str, str], secrets: Mapping[str, str]
+) -> tuple[Identity, dict[str, Any]]:
+    """Who we are with this log-in, and its session: as an account has it, or as tested now."""
+    renewed = Renewed(brand, platform, settings, secrets)
+    return _known_log_in(brand, platform, settings, secrets) or probe(
+        platform, settings, secrets, session=renewed.session, keeps=renewed.keep
+    )
 
 
 def _known_log_in(
@@ -341,15 +428,15 @@ class Preview:
 SHOWN, PREVIEW_PAGES = 5, 3
 
 
-def preview(wanted: Wanted) -> Preview:
-    """Log in, look, and store nothing. Refused says at which field what is wrong."""
+def preview(wanted: Wanted, brand: Brand) -> Preview:
+    """Log in, look, and store nothing but tokens that were renewed. Refused says at which field what is wrong."""
     try:
         platform = registry.platform(wanted.platform)
     except registry.UnknownPlatform as error:
         raise Refused("platform", "unknown", str(error)) from error
     stream = _stream(platform, wanted)
     settings, secrets = split_settings(platform, wanted.settings)
-    identity, session = probe(platform, settings, secrets)
+    identity, session = _logged_in(brand, platform, settings, secrets)
     day_ago = timezone.now() - dt.timedelta(days=1)
     with HttpClient() as http:
         connector = registry.connector_class(platform.key)(settings, secrets, session, identity=identity, http=http)
@@ -439,11 +526,17 @@ def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
         stored = account.secrets
     except Unreadable:
         stored = {}
-    _not_elsewhere(platform, account.settings, given)
-    settings, secrets = split_settings(platform, {**account.settings, **stored, **given})
-    identity, session = probe(platform, settings, secrets, account.pk)
+    _not_elsewhere(platform, account.settings, stored, given)
+    is_fresh = any(given.get(name) not in (None, account.settings.get(name)) for name in _days(platform))
+    settings, secrets = split_settings(platform, {**account.settings, **stored, **given}, fresh=is_fresh)
+    if secrets == stored:  # tokens may have been renewed since they were entered
+        session, keeps = account.session, _keeper_of(account)
+    else:
+        renewed = Renewed(account.brand, platform, settings, secrets)
+        session, keeps = renewed.session, renewed.keep
+    identity, session = probe(platform, settings, secrets, session=session, keeps=keeps, account_id=account.pk)
     if account.external_id and identity.external_id != account.external_id:
-        field = next((s.name for s in platform.settings if not s.secret and not s.is_url), "")
+        field = next((s.name for s in platform.settings if s.secret), platform.settings[0].name)
         raise Refused(
             f"settings.{field}",
             "other_account",
@@ -460,17 +553,24 @@ def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
         events.record([events.happened("account.reconnected", row.brand_id, actor=user, account=row.pk)])
 
 
-def _not_elsewhere(platform: Platform, settings: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+def _not_elsewhere(
+    platform: Platform, settings: Mapping[str, Any], stored: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
     """A stored secret goes only where it was entered for: who names another server or log-in enters it again."""
     moved = [
         setting
         for setting in platform.settings
         if not setting.secret
         and not setting.is_date
+        and not setting.is_free
         and str(given.get(setting.name, settings.get(setting.name, ""))).strip().rstrip("/")
-        != str(settings.get(setting.name, ""))
+        != str(settings.get(setting.name, "")).strip().rstrip("/")
     ]
-    missing = [setting for setting in platform.settings if setting.secret and not given.get(setting.name)]
+    missing = [
+        setting
+        for setting in platform.settings
+        if setting.secret and stored.get(setting.name) and not given.get(setting.name)
+    ]
     if moved and missing:
         raise Refused(
             f"settings.{missing[0].name}",

@@ -232,8 +232,8 @@ class SourceView(ReadResource):
     def preview(self, request: Request) -> Response:
         """What this source would bring: logs in, reads a little, stores nothing."""
         given = self.body(SourceInput)
-        self.brand_asked(given.pop("brand", None), "source.edit")
-        found = accounts.preview(accounts.Wanted(**given))
+        brand = self.brand_asked(given.pop("brand", None), "source.edit")
+        found = accounts.preview(accounts.Wanted(**given), brand)
         items = [_previewed(post) for post in found.posts]
         shape = {"handle": found.identity.handle, "items": items, "last_day": found.last_day, "is_all": found.is_all}
         return Response(PreviewShape(shape).data)

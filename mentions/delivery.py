@@ -19,7 +19,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
-from helpdesk.models import Delivery, DeliveryPart
+from helpdesk.models import Delivery, DeliveryPart, Visibility
 from helpdesk.net import HttpClient
 from helpdesk.states import PartState
 from helpdesk.workflow.replies import settle_part
@@ -57,10 +57,13 @@ def due_deliveries(now: dt.datetime, most: int = 100) -> list[int]:
     due = Q(state=PartState.QUEUED, send_after__lte=now) | Q(state=PartState.SENDING, lease_until__lt=now)
     moving = (PartState.QUEUED, PartState.SENDING)  # where a part failed or is unknown, those after it wait
     before = DeliveryPart.objects.filter(delivery=OuterRef("delivery"), position__lt=OuterRef("position"))
-    free = Q(delivery__channel__account__throttled_until=None) | Q(delivery__channel__account__throttled_until__lte=now)
+    account = "delivery__channel__account__"
+    is_private = Q(delivery__visibility=Visibility.PRIVATE)
+    waits = Q(**{f"{account}throttled_until__gt": now}) & ~is_private
+    waits |= Q(**{f"{account}private_throttled_until__gt": now}) & is_private
     rows = DeliveryPart.objects.filter(
         due,
-        free,
+        ~waits,
         ~Exists(before.exclude(state=PartState.SENT)),  # its turn has come
         delivery__state__in=moving,
         delivery__channel__account__state=Account.State.FINE,
@@ -96,7 +99,7 @@ def claim(delivery_id: int) -> Claim | None:
         account = getattr(delivery.channel, "account", None)
         parts = list(delivery.parts.select_for_update().order_by("position"))
         part = next((part for part in parts if part.state != PartState.SENT), None)
-        if part is None or account is None or not account.may_send(now):
+        if part is None or account is None or not account.may_send(now, private=_is_private(delivery)):
             return None
         orphan = part.state == PartState.SENDING and part.lease_until is not None and part.lease_until < now
         if not orphan and not (part.state == PartState.QUEUED and part.send_after <= now):
@@ -117,6 +120,10 @@ def claim(delivery_id: int) -> Claim | None:
             settle_part(part, PartState.SENDING, **values)
     previous = parts[part.position - 1] if part.position else None
     return Claim(part, account, part.lease_token, orphan, previous)
+
+
+def _is_private(delivery: Delivery) -> bool:
+    return delivery.visibility == Visibility.PRIVATE
 
 
 def _within_budget(account: Account, part: DeliveryPart, now: dt.datetime) -> bool:
@@ -212,8 +219,8 @@ def outcome(
 ) -> str:
     """The state of a part whose try ended in `error` and that was not found on the platform.
 
-    An orphan stays `sending`, to be looked for again, while the platform could not be asked. What can be sent again
-    without harm is tried for a day: an outage asks nobody to decide.
+    An orphan stays `sending`, to be looked for again, while the platform could not be asked. What was certainly not
+    taken, or can be sent again without harm, is tried for a day: neither an outage nor greylisting asks anybody to decide.
     """
     may_have_arrived = error.maybe_done or orphan
     waits = error.code in WAITS
@@ -224,7 +231,7 @@ def outcome(
     if waits:
         return PartState.QUEUED
     is_outage = error.code in ("unavailable", "unreachable", "undecodable")
-    given_up = attempts >= MOST_ATTEMPTS and (age > LONGEST_TRY or not (resendable and is_outage))
+    given_up = attempts >= MOST_ATTEMPTS and (age > LONGEST_TRY or not is_outage)
     if error.permanent or given_up:
         return PartState.UNKNOWN if may_have_arrived else PartState.FAILED
     return PartState.QUEUED
@@ -248,8 +255,12 @@ def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError)
     if state in (PartState.QUEUED, PartState.FAILED) and not claimed.orphan:
         _pay_back(claimed)
     later = _later(claimed, error)
-    if error.code == "throttled":  # one answer for all that this account has to send
-        Account.objects.filter(pk=claimed.account.pk).update(throttled_until=later)
+    if error.code == "throttled":  # one answer for all that this account has to send, or for all of that kind
+        kinds = {"public": ["throttled_until"], "private": ["private_throttled_until"]}
+        held = kinds.get(error.only, ["throttled_until", "private_throttled_until"])
+        Account.objects.filter(pk=claimed.account.pk).update(**dict.fromkeys(held, later))
+    if error.code == "credit":
+        money.tell_of_credit(claimed.account)
     if state == PartState.SENDING:
         ours = DeliveryPart.objects.filter(pk=claimed.part.pk, lease_token=claimed.token)
         ours.update(lease_until=later, problem=error.problem)
@@ -258,6 +269,44 @@ def _not_sent(claimed: Claim, connector: Connector | None, error: PlatformError)
         attempts = claimed.part.attempts - (error.code in WAITS)  # which was no try
         return settle(claimed, state, send_after=later, problem=error.problem, attempts=attempts)
     return settle(claimed, state, problem={"code": "unsure"} if state == PartState.UNKNOWN else error.problem)
+
+
+LOOKS = (30, 120, 600, 3600)  # seconds after which a part of unknown fate is looked for again
+
+
+def due_looks(now: dt.datetime, most: int = 100) -> list[int]:
+    """Parts of unknown fate that it is time to look for: what a platform shows late settles without a person."""
+    rows = DeliveryPart.objects.filter(state=PartState.UNKNOWN, lease_until__lte=now)
+    return list(rows.order_by("lease_until").values_list("pk", flat=True)[:most])
+
+
+def look_again(part_id: int) -> str:
+    """Look for one part of unknown fate; found, it was sent. It is never sent again by this."""
+    now = timezone.now()
+    with transaction.atomic():
+        rows = DeliveryPart.objects.select_for_update(skip_locked=True, of=("self",))
+        rows = rows.select_related("delivery__channel__account__brand", "delivery__ticket")
+        part = rows.filter(pk=part_id, state=PartState.UNKNOWN, lease_until__lte=now).first()
+        if part is None:
+            return ""
+        looks = int(part.problem.get("looks", 0)) + 1
+        part.problem = {**part.problem, "looks": looks}
+        part.lease_until = now + dt.timedelta(seconds=LOOKS[looks]) if looks < len(LOOKS) else None
+        part.save(update_fields=["problem", "lease_until"])
+    account = part.delivery.channel.account
+    claimed = Claim(part, account, part.lease_token, orphan=True)
+    connector = None
+    try:
+        with HttpClient() as http:
+            connector = accounts.open_connector(account, http)
+            found = _looked_for(claimed, connector)
+        return settle(claimed, PartState.SENT, found) if found is not None else str(part.state)
+    except PlatformError as error:
+        log.info("part %s: could not be looked for: %s", part_id, error.code)
+        return str(part.state)
+    finally:
+        if connector is not None:
+            money.record(account, connector.requests, connector.spent)
 
 
 def _released(part: DeliveryPart) -> None:
@@ -314,7 +363,12 @@ def settle(claimed: Claim, state: str, sent: Sent | None = None, **values: Any) 
             log.warning("part %s is no longer ours: %s not written", part.pk, state)
             return str(part.state)
         settle_part(part, state, **values)
+        if state == PartState.UNKNOWN:
+            part.lease_until = timezone.now() + dt.timedelta(seconds=LOOKS[0])
+            part.save(update_fields=["lease_until"])
         if sent is not None:
+            if registry.platform(claimed.account.platform).is_paid:
+                money.settle_credit(claimed.account)
             _released(part)
             following.watch(part, claimed.account, timezone.now())
     return str(state)

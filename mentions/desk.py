@@ -143,11 +143,14 @@ def add_source(request: HttpRequest, key: str) -> HttpResponse:
                 request.session.pop(ADDING, None)
                 flash.success(request, _("Connected. “%(name)s” is listened to from now on.") % {"name": source.name})
                 return redirect("desk:sources")
-            found = accounts.preview(wanted)
+            found = accounts.preview(wanted, form.cleaned_data["brand"])
             _keep_secrets(request, platform, wanted.settings)
             form.loosen()
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
+            if refusal.field not in {f"settings.{setting.name}" for setting in platform.settings if setting.secret}:
+                _keep_secrets(request, platform, wanted.settings)
+                form.loosen()
     title = _("Listen to %(platform)s") % {"platform": platform.name}
     context = {"form": form, "title": title, "platform": platform, "found": found}
     return _page(request, "desk/source_form.html", context, 400 if form.errors else 200)

@@ -19,6 +19,7 @@ from helpdesk import intake
 from helpdesk.models import Delivery, DeliveryPart, MessageKind, Visibility, update_each
 from mentions.ingest import Lease, bury, fenced, follow_edit, store
 from mentions.models import Account, Mention, Source
+from mentions.platforms import registry
 from mentions.platforms.base import Connector, Found, Page, PlatformError, Post, Ref
 from mentions.reading import Ready, ours_marked, prepare
 
@@ -36,18 +37,20 @@ OF_THE_ACCOUNT = ("credentials", "seal", "throttled")
 
 
 def watch(part: DeliveryPart, account: Account, now: dt.datetime) -> None:
-    """Keep an eye on a reply of ours that has just left; what was said in private tells of itself."""
+    """Keep an eye on a reply of ours that has just left, where such an item can be looked up."""
     delivery, answered = part.delivery, part.delivery.reply_to
     heard = getattr(answered, "mention", None)
-    if delivery.action == Delivery.Action.LIKE or delivery.visibility != Visibility.PUBLIC:
+    if delivery.action == Delivery.Action.LIKE or heard is None:
         return
-    if heard is None or heard.kind != "post":
+    kinds = registry.platform(account.platform).lookup_kinds
+    kind = heard.kind if delivery.visibility == Visibility.PUBLIC or heard.kind != "post" else "direct"
+    if kind not in kinds or (kind == "post") != (delivery.visibility == Visibility.PUBLIC):
         return
     row = Mention(
         brand_id=part.brand_id,
         account=account,
         namespace=account.namespace,
-        kind=heard.kind,
+        kind=kind,
         external_id=part.external_id,
         local_id=str(part.external.get("id", ""))[:512],
         message=delivery.message if part.position == 0 else None,

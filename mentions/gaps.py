@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -17,9 +18,18 @@ SHOWN = dt.timedelta(days=7)
 MOST_SHOWN = 3
 
 
-def note(source: Source, now: dt.datetime) -> None:
-    """`source`, as it was before a look that went well at `now`: a gap, where that look came long after it was due."""
+def note(source: Source, now: dt.datetime, left_out: Mapping[str, Any]) -> None:
+    """`source`, as it was before a look that went well at `now`: a gap, where that look came long after it was due.
+
+    And where more had piled up than the platform shows (`left_out` says so), whenever it came.
+    """
     begun = source.last_fine_at
+    if left_out:
+        since = begun or source.created_at
+        row = Gap(brand_id=source.brand_id, source=source, since=since, until=now, problem=dict(left_out))
+        row.lost_until = now
+        row.save()
+        return
     expected = source.expected_at or begun
     if begun is None or expected is None:
         return
@@ -50,6 +60,8 @@ def latest(sources: Collection[int], now: dt.datetime) -> dict[int, list[Gap]]:
 def words(gap: Gap) -> str:
     """Why, and what of it is lost: a sentence or two."""
     why = accounts.problem_words(gap.problem, gap.source.account.channel.appears_as)
+    if gap.problem.get("code") == "backlog":
+        return why
     if gap.lost_until is None:
         return _("%(why)s It went on from where it was.") % {"why": why}
     if gap.lost_until >= gap.until:

@@ -89,12 +89,20 @@ def _keep(account: Account, connector: Connector, pushed: Any) -> None:
     now = timezone.now()
     try:
         event = connector.event(pushed)
-        name, stream, at = event.name, event.stream, event.at
+        name, stream, at, owner = event.name, event.stream, event.at, event.owner
     except (KeyError, TypeError, ValueError, AttributeError):
         digest = hashlib.sha256(json.dumps(pushed, sort_keys=True).encode()).hexdigest()
-        name, stream, at = digest, "", None
+        name, stream, at, owner = digest, "", None, ""
     if at is not None and not now - WINDOW <= at <= now + SLACK:
         raise Refusal(400, _("This happened too long ago, or has not happened yet."))
+    if owner and owner != account.external_id:  # one app pushes for all accounts that authorised it, to one address
+        theirs = Account.objects.filter(
+            brand=account.brand_id, platform=account.platform, namespace=account.namespace, external_id=owner
+        )
+        found = theirs.first()
+        if found is None:
+            return  # an account that is none of this brand's
+        account = found
     name = (
         name
         if len(name) <= 128 and storable(name) == name

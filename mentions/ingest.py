@@ -131,7 +131,7 @@ def _store_set(lease: Lease, ready: Sequence[Ready], now: dt.datetime) -> int:
     new = [item for item in ready if (item.post.kind, item.post.external_id) not in stored]
     for item in ready:
         mention = stored.get((item.post.kind, item.post.external_id))
-        if mention is not None:
+        if mention is not None and item.post.kind != "mail":  # mail is never edited; a copy is only a copy
             follow_edit(mention, item, lease, now)
     mentions = _add(account, new, now)
     lease.delays += [(now - item.post.said_at).total_seconds() for item in new if not item.post.ours]
@@ -168,7 +168,7 @@ def _add(account: Account, new: Sequence[Ready], now: dt.datetime) -> list[Menti
             reference=storable(dict(item.post.reference)),
             message=messages.get(item.post.external_id) or sent.get(item.post.external_id),
             seen_at=now,
-            check_at=watch if item.post.kind == "post" else None,
+            check_at=watch if item.post.kind in registry.platform(account.platform).lookup_kinds else None,
         )
         for item in new
     ]

@@ -37,7 +37,10 @@ class Account(BrandRow):
     problem = models.JSONField(default=dict, blank=True)
     write_window_at = models.DateTimeField(null=True, blank=True)
     write_used = models.PositiveIntegerField(default=0)
-    throttled_until = models.DateTimeField(null=True, blank=True, help_text=_("Sending waits until then."))
+    throttled_until = models.DateTimeField(null=True, blank=True, help_text=_("Sending in public waits until then."))
+    private_throttled_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("Sending in private waits until then.")
+    )
     monthly_budget = models.DecimalField(
         _("monthly budget"), max_digits=9, decimal_places=2, null=True, blank=True, help_text=_("Dollars; empty: none.")
     )
@@ -64,12 +67,28 @@ class Account(BrandRow):
     def secrets(self, value: dict[str, Any]) -> None:
         self.sealed_secrets = seal(value) if value else ""
 
-    def may_send(self, now: dt.datetime) -> bool:
-        return self.state == self.State.FINE and (self.throttled_until is None or self.throttled_until <= now)
+    def waits_until(self, now: dt.datetime, *, private: bool) -> dt.datetime | None:
+        """Until when the platform wants no answer of this kind; None where it takes them."""
+        until = self.private_throttled_until if private else self.throttled_until
+        return until if until is not None and until > now else None
+
+    def may_send(self, now: dt.datetime, *, private: bool) -> bool:
+        return self.state == self.State.FINE and self.waits_until(now, private=private) is None
 
     @property
     def session(self) -> dict[str, Any]:
         return unseal(self.sealed_session)
+
+
+class KeptSession(BrandRow):
+    """Tokens that a test renewed before its account was stored: the refresh token that was entered is used up by then."""
+
+    fingerprint = models.CharField(max_length=64, help_text=_("Of the log-in as it was entered."))
+    sealed_session = models.TextField(editable=False)
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["brand", "fingerprint"], name="kept_session_once")]
 
 
 class Usage(BrandRow):

@@ -163,6 +163,16 @@ def settle(account: Account) -> None:
     notices.settle(account.brand_id, f"money:{account.pk}")
 
 
+def tell_of_credit(account: Account) -> None:
+    """The managers hear once that the platform itself takes nothing more of us until somebody pays it."""
+    name = account.channel.name
+    notices.tell(account.brand_id, f"credit:{account.pk}", "account.credit", link="/desk/sources/", name=name)
+
+
+def settle_credit(account: Account) -> None:
+    notices.settle(account.brand_id, f"credit:{account.pk}")
+
+
 def dollars(micros: int) -> Decimal:
     return (Decimal(micros) / MICROS).quantize(Decimal("0.01"))
 
@@ -170,4 +180,7 @@ def dollars(micros: int) -> Decimal:
 notices.WORDS["account.money"] = (
     "This month's budget of $%(budget)s for “%(name)s” is used up. Nothing more is read until the next month, and only "
     "answers leave while there is money for them. Raise it under Sources."
+)
+notices.WORDS["account.credit"] = (
+    "The platform says that the prepaid credit or the spending cap of “%(name)s” is used up. Answers wait: top it up there."
 )

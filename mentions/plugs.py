@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
@@ -142,13 +143,27 @@ class PlatformMouth:
 
     def holdup(self, channel: Channel) -> str:
         account = getattr(channel, "account", None)
-        if account is None or account.may_send(timezone.now()):
+        if account is None:
             return ""
         if account.state == account.State.RECONNECT:
             return _("%(name)s needs reconnection (see Sources); this goes out when it is back.") % {
                 "name": channel.name
             }
-        return _("The platform asked us to slow down; this goes out in a while.")
+        now = timezone.now()
+        waits = {private: account.waits_until(now, private=private) for private in (False, True)}
+        if not any(waits.values()):
+            return ""
+        until = max(moment for moment in waits.values() if moment is not None)
+        time = date_format(timezone.localtime(until), "H:i")
+        if all(waits.values()):
+            return _("The platform asked us to slow down; this goes out at about %(time)s.") % {"time": time}
+        if waits[True]:
+            return _("The platform asked us to slow down with private answers; they go out at about %(time)s.") % {
+                "time": time
+            }
+        return _("The platform asked us to slow down with public answers; they go out at about %(time)s.") % {
+            "time": time
+        }
 
 
 def _reference(reply_to: Message | None) -> Mapping[str, Any]:

@@ -95,10 +95,14 @@ def poll(source_id: int, *, forced: bool = False) -> dict[str, Any]:
                     ingest.store(lease, page, connector)
                     books.bring_up_to_date()
                 following.check_again(lease, connector)
+            except PlatformError as error:
+                if error.code != "backlog":
+                    raise
+                problem = error.problem  # what was shown is in; what was not is written down
             finally:
                 requests = connector.requests
                 books.bring_up_to_date()
-        _fine(lease, requests, connector.rest)
+        _fine(lease, requests, connector.rest, problem)
     except ingest.LeaseLost:
         log.warning("source %s was taken over by another worker", source_id)
         return {"claimed": False}
@@ -124,7 +128,8 @@ def release(lease: ingest.Lease, **values: Any) -> bool:
     return bool(mine.update(lease_until=None, **values))
 
 
-def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
+def _fine(lease: ingest.Lease, requests: int, rest: float, left_out: dict[str, Any]) -> None:
+    """`left_out`: why this look could not read all that there was, if so."""
     source, now = lease.source, timezone.now()
     begun = source.last_tried_at or now
     pace = source.rhythm_seconds * money.stretch(source.account, now)
@@ -146,7 +151,7 @@ def _fine(lease: ingest.Lease, requests: int, rest: float) -> None:
             **measured,
         )
         if is_ours:
-            gaps.note(source, now)
+            gaps.note(source, now, left_out)
             Source.objects.filter(pk=source.pk, is_active=True).update(silent={})  # paused meanwhile, it stays silent
     if source.account.state == Account.State.RECONNECT:
         accounts.accepted(source.account)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from helpdesk import intake
-from helpdesk.models import CloseReason, Profile, Visibility
+from helpdesk.models import CloseReason, MessageKind, Profile, Visibility
 from helpdesk.text.clean import cleaned, one_line, storable
 from helpdesk.text.triage import Triage
 from mentions import forgetting
@@ -35,7 +35,7 @@ def prepare(
     account: Account, posts: Sequence[Post], now: dt.datetime, connector: Connector | None = None
 ) -> tuple[list[Ready], list[Malformed]]:
     """(what can be stored, what cannot and why). With a connector, newcomers are looked up."""
-    wanted = forgetting.still_wanted(account, _last_of_each(posts))
+    wanted = forgetting.still_wanted(account, _last_of_each(_told_apart(account, posts)))
     good, bad = _valid(ours_marked(account, wanted))
     authors = _authors(account, good, connector) if connector else {}
     people = [authors.get(post.author.external_id, post.author) for post in good]
@@ -53,6 +53,28 @@ def _known_reach(account: Account, people: Sequence[Author]) -> Mapping[str, int
         return {}
     rows = Profile.objects.filter(brand_id=account.brand_id, namespace=account.namespace, external_id__in=silent)
     return {name: reach for name, reach in rows.values_list("external_id", "reach") if reach is not None}
+
+
+def _told_apart(account: Account, posts: Sequence[Post]) -> list[Post]:
+    """A mail that carries the Message-ID of another one (of somebody else, or of another date) is a mail of its own.
+
+    Anybody can write any Message-ID: a copy must neither hide behind the first nor change whom an answer to it goes to.
+    """
+    mails = [post for post in posts if post.kind == "mail" and post.version and not post.ours]
+    if not mails:
+        return list(posts)
+    theirs = known(account, mails).filter(message__kind=MessageKind.INBOUND)  # a list sends us our own mails, rewritten
+    first = dict(theirs.exclude(version="").values_list("external_id", "version"))
+    found: list[Post] = []
+    for post in posts:
+        is_mail = post.kind == "mail" and post.version and not post.ours
+        if not is_mail or first.setdefault(post.external_id, post.version) == post.version:
+            found.append(post)
+            continue
+        name = f"{post.external_id[:480]}#{post.version}"
+        thread = name if post.thread_key == post.external_id else post.thread_key
+        found.append(replace(post, external_id=name, thread_key=thread))
+    return found
 
 
 def _last_of_each(posts: Sequence[Post]) -> list[Post]:
@@ -144,6 +166,7 @@ def _contact(account: Account, post: Post, author: Author, known_reach: int, now
         heard_at=now,
         key=post.external_id,
         parent_key=post.parent_id,
+        is_proven=bool(post.ticket),
         opened_by_author=post.root_author_id == author.external_id,
         visibility=Visibility.PRIVATE if is_private(post) else Visibility.PUBLIC,
         ours=post.ours,

@@ -23,7 +23,7 @@ from helpdesk import files
 from helpdesk.models import Brand, Event, IdempotencyRecord
 from mentions import accounts, delivery, polling, pushes, reading_back
 from mentions.alive import still_here
-from mentions.models import Gap, Payload, Quarantine, Source
+from mentions.models import Gap, KeptSession, Payload, Quarantine, Source
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +41,14 @@ def due_deliveries(most: int) -> list[int]:
     return delivery.due_deliveries(timezone.now(), most)
 
 
+def due_looks(most: int) -> list[int]:
+    return delivery.due_looks(timezone.now(), most)
+
+
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
 def wake() -> None:
     """Call as many workers as there are hands and due rows. Two beats call twice; a row is claimed once."""
-    for _ in due_deliveries(settings.WORKER_PROCESSES):
+    for _ in due_deliveries(settings.WORKER_PROCESSES) or due_looks(1):
         deliver_due.delay()
     for _ in due_sources(settings.WORKER_PROCESSES):
         poll_due.delay()
@@ -73,6 +77,7 @@ def read_back() -> None:
 @shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
 def deliver_due() -> None:
     _take_turn(due_deliveries, delivery.deliver)
+    _take_turn(due_looks, delivery.look_again)
 
 
 def _take_turn(due: Callable[[int], Sequence[int]], act: Callable[[int], object]) -> None:
@@ -110,6 +115,7 @@ def tidy() -> None:
     pushes.tidy(now)
     files.sweep(86_400, now.timestamp())
     Quarantine.objects.filter(settled_at__lt=now - dt.timedelta(days=30)).delete()
+    KeptSession.objects.filter(kept_at__lt=now - dt.timedelta(days=2)).delete()
     IdempotencyRecord.objects.filter(created_at__lt=now - dt.timedelta(days=2)).delete()
     for brand in Brand.objects.all():
         kept_from = now - dt.timedelta(days=brand.keep_event_days)

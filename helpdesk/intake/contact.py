@@ -39,6 +39,7 @@ class Contact:
     key: str = ""
     parent_key: str = ""
     opened_by_author: bool = False
+    is_proven: bool = False  # it holds what only our answer to the thread's customer held
     visibility: str = Visibility.PUBLIC
     ours: bool = False
     author: User | None = None  # the colleague who wrote it down

@@ -18,6 +18,7 @@ from helpdesk.models import (
     Thread,
     Ticket,
     TicketLink,
+    Visibility,
 )
 from helpdesk.states import TICKET, TicketState
 from helpdesk.workflow import deadlines
@@ -66,16 +67,28 @@ class Desk(Rows):
             )
             if host is not None and self._takes_guests(host.ticket, contact):
                 seat = host
+        else:
+            host = None
         ticket = self._current(seat.ticket, contact) if seat else self._joined(customer, contact)
         before = seat.ticket if seat else self.latest.get(customer)
         if ticket is None:
             ticket = self._open(contact, customer, before)
+            if host is not None and seat is None and before is not host.ticket:  # a colleague can see what it was about
+                self.new["TicketLink"].append(
+                    TicketLink(brand=self.brand, earlier=host.ticket, later=ticket, kind=TicketLink.Kind.RELATED)
+                )
         self._sit(thread, profile, ticket)
         return ticket
 
     def _takes_guests(self, ticket: Ticket, contact: Contact) -> bool:
-        """Whether others in its customer's thread join it. What was spam from one is no spam from another."""
-        if ticket.close_reason == CloseReason.SPAM:
+        """Whether others in its customer's thread join it. What was spam from one is no spam from another.
+
+        Nobody joins a private conversation by naming it: a Message-ID is no secret. Who proves it by an address that
+        only our answer held is let in.
+        """
+        if ticket.close_reason == CloseReason.SPAM or (
+            contact.visibility == Visibility.PRIVATE and not contact.is_proven
+        ):
             return False
         return ticket.is_open or self._in_window(ticket, contact)
 

@@ -59,7 +59,8 @@ class DeliveryPart(BrandRow):
     """One request to a platform. `payload` is frozen before the first try and never changes after it.
 
     `expected_id` is the external id the payload will have, where the platform lets the client choose it.
-    Once sent, the words leave the payload; `text_sha256` and `external_id` stay.
+    Once sent, the words leave the payload; `text_sha256` and `external_id` stay. Of one in `unknown`, `lease_until` is
+    when it is looked for again.
     """
 
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="parts", db_index=False)
@@ -91,6 +92,7 @@ class DeliveryPart(BrandRow):
         indexes = [
             models.Index(fields=["send_after"], condition=Q(state="queued"), name="part_due"),
             models.Index(fields=["lease_until"], condition=Q(state="sending"), name="part_leased"),
+            models.Index(fields=["lease_until"], condition=Q(state="unknown"), name="part_unknown"),
             models.Index(fields=["brand", "expected_id"], condition=~Q(expected_id=""), name="part_expected"),
             models.Index(fields=["brand", "external_id"], condition=~Q(external_id=""), name="part_external"),
         ]

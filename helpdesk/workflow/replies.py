@@ -22,9 +22,11 @@ from helpdesk.ports import FrozenPart, ReplyRefused, ports
 from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
 from helpdesk.workflow.tickets import Conflict, Refused, answered, came_back, close, locked, touch, words
 
+LATEST = 10  # messages that an answer is sought for
+
 
 def reply_target(ticket: Ticket, visibility: str) -> Message | None:
-    """The message a reply answers: the customer's latest said that way.
+    """The message a reply answers: of the customer's latest said that way the newest that the platform lets us answer.
 
     In private only the ticket's customer is written to, whoever else takes part; a public reply goes to somebody
     else only where the customer has said nothing in public.
@@ -32,9 +34,11 @@ def reply_target(ticket: Ticket, visibility: str) -> Message | None:
     inbound = ticket.messages.filter(kind=MessageKind.INBOUND, deleted_at=None).order_by("-said_at", "-id")
     inbound = inbound.select_related("thread", "profile")
     theirs = inbound.filter(profile__customer=ticket.customer_id)
-    said_so = theirs.filter(visibility=visibility).first()
-    if said_so is not None:
-        return said_so
+    said_so = list(theirs.filter(visibility=visibility)[:LATEST])
+    if said_so:
+        action = str(visibility)
+        answerable = (one for one in said_so if ports.mouth.ability(ticket.channel, action, one).allowed)
+        return next(answerable, said_so[0])
     return theirs.first() if visibility == Visibility.PRIVATE else inbound.filter(visibility=visibility).first()
 
 

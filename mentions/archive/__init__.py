@@ -47,6 +47,7 @@ class Outcome:
     messages: int = 0
     tickets: int = 0
     known: int = 0
+    repeated: int = 0  # rows with the id of an earlier one of the file: left out
     without_customer: int = 0
     broken: int = 0
     problems: list[str] = field(default_factory=list)
@@ -64,6 +65,7 @@ def bring_in(wanted: Wanted, tell: Callable[[str, int, int], None] = lambda stag
     spool = Spool(Path(settings.DATA_DIR) / "imports" / f"{run.fingerprint}.sqlite")
     try:
         outcome.rows = total = spool.fill(_sound(read(wanted.path, wanted.table, wanted.kind), outcome, tell))
+        outcome.repeated = spool.repeated
         for position, some in spool.conversations(run.position, SET):
             _take_in(source, run, position, some, outcome)
             tell("conversations", position, total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import datetime as dt
 import json
@@ -10,13 +11,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from mentions.platforms.html import text_of_html
 
 NEEDED = ("text", "author", "id", "time")
 KNOWN = (*NEEDED, "parent", "inbound", "thread", "name", "handle", "url", "subject")
 NO = {"false", "0", "no", "n", "outbound", "out", "agent", "f"}
 YES = {"true", "1", "yes", "y", "inbound", "in", "customer", "t", ""}
+MOST_WITHIN = 20  # lines within one field that look like rows
 LONGEST_FIELD = 10 * 1024 * 1024
 
 
@@ -80,12 +85,17 @@ def kind_of(path: Path) -> str:
 
 def _csv(path: Path, table: Mapping[str, str]) -> Iterator[tuple[int, Any]]:
     csv.field_size_limit(min(LONGEST_FIELD, sys.maxsize))
-    with path.open(encoding="utf-8-sig", errors="replace", newline=_line_end(path)) as file:
-        lines = csv.DictReader(map(_sound, file), strict=False)
+    encoding = encoding_of(path)
+    separator = _separator(path, encoding)
+    with path.open(encoding=encoding, errors="replace", newline=_line_end(path)) as file:
+        lines = csv.DictReader(map(_sound, file), strict=False, delimiter=separator)
         columns = lines.fieldnames or []
         absent = [column for column in table.values() if column not in columns]
         if absent:
-            raise BadMap(f"The file has no column “{absent[0]}”. It has: {', '.join(map(str, columns))}.")
+            known = ", ".join(map(str, columns))
+            raise BadMap(
+                f"The file has no column “{absent[0]}”. It has: {known[:500]}{'…' if len(known) > 500 else ''}."
+            )
         while True:
             try:
                 row = next(lines)
@@ -94,7 +104,40 @@ def _csv(path: Path, table: Mapping[str, str]) -> Iterator[tuple[int, Any]]:
             except csv.Error as error:
                 yield lines.line_num, Broken(lines.line_num, str(error))
                 continue
-            yield lines.line_num, row
+            swallowed = _swallowed(row, len(columns), separator)
+            yield lines.line_num, Broken(lines.line_num, swallowed) if swallowed else row
+
+
+def _swallowed(row: Mapping[Any, Any], columns: int, separator: str) -> str:
+    """Why this is no one row: a quotation mark that is never closed takes the rows after it into its field."""
+    for value in row.values():
+        lines = value.split("\n") if isinstance(value, str) else []
+        rows = [line for line in lines if line.count(separator) >= columns - 1]
+        if columns > 1 and len(rows) >= MOST_WITHIN:
+            return f"a field holds {len(rows)} lines that look like rows: is a quotation mark before it never closed?"
+    if any(row.get(None) or []):
+        return f"it has more than {columns} fields: is a quotation mark missing?"
+    return ""
+
+
+def encoding_of(path: Path) -> str:
+    """By its mark, else UTF-8 if nearly all of it can be, else Windows' Latin, which spreadsheets write."""
+    letters = broken = 0
+    with path.open("rb") as file:
+        if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
+        file.seek(0)
+        for piece in codecs.iterdecode(iter(partial(file.read, 1024 * 1024), b""), "utf-8", errors="replace"):
+            letters += len(piece) - len(piece.encode("ascii", "ignore"))
+            broken += piece.count("\ufffd")
+    return "cp1252" if broken * 4 > letters else "utf-8-sig"
+
+
+def _separator(path: Path, encoding: str) -> str:
+    """A comma, or what spreadsheets of other countries write: whichever the first line has most of."""
+    with path.open(encoding=encoding, errors="replace") as file:
+        head = file.readline(64 * 1024)
+    return max(",;\t", key=head.count)
 
 
 def _line_end(path: Path) -> str:
@@ -185,6 +228,8 @@ def time_of(text: str) -> dt.datetime:
 
 def _since_1970(text: str) -> dt.datetime:
     number = float(text)
+    if not 1e8 < number < 1e14:  # a year, or the days of a spreadsheet
+        raise ValueError
     return dt.datetime.fromtimestamp(number / 1000 if number > 1e11 else number, dt.UTC)
 
 
@@ -201,6 +246,7 @@ FORMS: tuple[Callable[[str], dt.datetime], ...] = (
 
 def _zendesk(path: Path) -> Iterator[Row | Broken]:
     """A ticket a line, with its comments; internal comments stay out: they were never said to anybody."""
+    _lines_of_tickets(path)
     for number, value in _json_lines(path):
         if isinstance(value, Broken):
             yield value
@@ -209,6 +255,16 @@ def _zendesk(path: Path) -> Iterator[Row | Broken]:
             yield from _ticket(number, value)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             yield Broken(number, f"no Zendesk ticket: {type(error).__name__} {error}"[:200])
+
+
+def _lines_of_tickets(path: Path) -> None:
+    """BadMap where the file is one list, or one object that holds a list: it would be read as a single broken line."""
+    with path.open("rb") as file:
+        head = file.read(4096).lstrip(b"\xef\xbb\xbf \r\n\t")
+    wrapped = re.match(rb'\{\s*"tickets"\s*:\s*\[', head)
+    if head.startswith(b"[") or wrapped:
+        how = "jq -c '.tickets[]'" if wrapped else "jq -c '.[]'"
+        raise BadMap(f"This file is one list. What is read is one ticket a line: {how} {path.name} > tickets.jsonl")
 
 
 def _ticket(line: int, ticket: Mapping[str, Any]) -> Iterator[Row]:
@@ -230,6 +286,7 @@ def _ticket(line: int, ticket: Mapping[str, Any]) -> Iterator[Row]:
         ]
     for comment in comments:
         text = _plain(comment.get("plain_body") or comment.get("body"))
+        text = text or text_of_html(_plain(comment.get("html_body")))
         if comment.get("public") is False or not text:
             continue
         author = str(comment.get("author_id") or customer)

@@ -24,6 +24,7 @@ class Spool:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = path
+        self.repeated = 0  # rows with the id of an earlier one
         self._db = sqlite3.connect(path, isolation_level=None)
         path.chmod(0o600)
         self._db.execute("PRAGMA journal_mode=OFF")
@@ -38,14 +39,18 @@ class Spool:
             " parent TEXT, thread TEXT, name TEXT, handle TEXT, url TEXT, subject TEXT, root TEXT) WITHOUT ROWID"
         )
         waiting: list[tuple[object, ...]] = []
+        taken = 0
         for row in rows:
+            taken += 1
             waiting.append(_packed(row))
             if len(waiting) == BATCH:
                 self._insert(waiting)
                 waiting = []
         self._insert(waiting)
         self._join()
-        return int(self._db.execute("SELECT count(*) FROM said").fetchone()[0])
+        kept = int(self._db.execute("SELECT count(*) FROM said").fetchone()[0])
+        self.repeated = taken - kept
+        return kept
 
     def _insert(self, rows: list[tuple[object, ...]]) -> None:
         marks = ", ".join("?" * (len(COLUMNS) + 1))

@@ -25,7 +25,7 @@ from helpdesk.ports import FrozenPart
 
 # What went wrong, in the words people read. `%(…)s` are the problem's parameters.
 WORDS = {
-    "credentials": "%(platform)s refused the log-in. Enter a new password or token under Sources.",
+    "credentials": "%(platform)s refused the log-in (%(detail)s). The password or token is wrong or no longer good; enter a new one.",
     "forbidden": "%(platform)s no longer lets us do this (%(detail)s). Check the account's permissions.",
     "throttled": "%(platform)s asked us to slow down.",
     "budget": "The hour's requests are used up; listening goes on when the next hour begins.",
@@ -33,7 +33,11 @@ WORDS = {
     "credit": "%(platform)s says that the prepaid credit or the spending cap is used up (%(detail)s). Top it up there.",
     "unavailable": "%(platform)s is not well (%(detail)s).",
     "unreachable": "%(detail)s. Check the address.",
-    "undecodable": "%(platform)s answered with something else than its API (%(detail)s).",
+    "no_api": "There is no %(platform)s at this address (%(detail)s). Check the address.",
+    "names_others": "On %(platform)s whoever is named in a direct message gets it too: %(detail)s. Write the name without its @.",
+    "out_of_reach": "%(platform)s does not let us reach this person: %(detail)s",
+    "moderated": "Somebody has decided on this comment on %(platform)s by now (%(detail)s). Look there before you answer.",
+    "undecodable": "%(platform)s answered with something else than its API (%(detail)s): a maintenance page, say, or another site. If it stays so, check the address.",
     "too_large": "%(platform)s sent more than we take in at once.",
     "backlog": "More had piled up than one look reads (%(detail)s); the oldest of it was left out.",
     "refused": "%(platform)s refused it: %(detail)s",
@@ -43,7 +47,7 @@ WORDS = {
     "gone": "What this answers is no longer there.",
     "ended": "%(platform)s says that this is gone for good. Listening has stopped.",
     "missing": "%(platform)s has no such item (any more).",
-    "settings": "The settings of this source are not complete: %(detail)s",
+    "settings": "A setting is not right: %(detail)s.",
     "unsure": "The line broke while sending; it may or may not have arrived.",
     "house": "We could not store what came (%(detail)s). Nothing is lost: it is asked for again.",
     "bug": "We stumbled over this ourselves (%(detail)s). It is in the log.",
@@ -69,7 +73,8 @@ class PlatformError(Exception):
     """A call that did not work out.
 
     `permanent`: trying the same again cannot help. `retry_after`: seconds the platform asked for, if any.
-    `maybe_done`: a write may have taken effect all the same. `code` is a key of WORDS.
+    `maybe_done`: a write may have taken effect all the same. `only`: a limit on "public" or on "private" answers alone.
+    `code` is a key of WORDS.
     """
 
     def __init__(
@@ -80,9 +85,10 @@ class PlatformError(Exception):
         permanent: bool = False,
         retry_after: float | None = None,
         maybe_done: bool = False,
+        only: str = "",
     ) -> None:
         super().__init__(f"{code}: {detail}" if detail else code)
-        self.code, self.detail = code, detail[:300]
+        self.code, self.detail, self.only = code, detail[:300], only
         self.permanent, self.retry_after, self.maybe_done = permanent, retry_after, maybe_done
 
     @property
@@ -104,6 +110,7 @@ class Setting:
     is_page: bool = False  # of a URL: one document, whose last slash is part of its name
     choices: tuple[tuple[str, str], ...] = ()  # where only these will do: value and what people read
     is_date: bool = False  # YYYY-MM-DD
+    is_free: bool = False  # changes neither where we log in nor as whom: a stored secret stays good
 
 
 ENDS = Setting(
@@ -144,6 +151,7 @@ class Platform:
     private_reply: bool = False
     like: bool = False
     lookup: bool = False
+    lookup_kinds: tuple[str, ...] = ("post",)  # of items that can be looked up
     recheck_seconds: int = 0  # at least so long between two looks at the same item
     reads_per_hour: int = 600  # of one source, to begin with: people can change it
     writes_per_hour: int | None = None
@@ -293,12 +301,13 @@ class Authorisation:
 class Event:
     """Something pushed to us: its name among all that this account is pushed, when it happened, where it belongs.
 
-    `stream` is the kind of source it would have been heard by.
+    `stream` is the kind of source it would have been heard by; `owner` the account it is for, where the body says so.
     """
 
     name: str
     stream: str
     at: dt.datetime | None = None
+    owner: str = ""
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,13 @@ def name_of(entry: Mapping[str, Any]) -> str:
     return f"hash:{hashlib.sha256(basis.encode('utf-8', 'replace')).hexdigest()}"
 
 
+def version_of(entry: Mapping[str, Any]) -> str:
+    """Changes when the entry does: when it says it was updated, else by its words."""
+    updated = str(entry.get("updated") or "")[:128]
+    words = f"{entry.get('title', '')}\n{words_of(entry)}"
+    return updated or hashlib.sha256(words.encode("utf-8", "replace")).hexdigest()[:16]
+
+
 def is_alert(entry: Mapping[str, Any]) -> bool:
     return bool(ALERTS.match(str(entry.get("id", ""))))
 

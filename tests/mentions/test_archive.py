@@ -142,6 +142,52 @@ def test_json_lines_are_read_and_odd_ones_named(world: World, tmp_path: Path) ->
     assert kind_of(path) == "jsonl"
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_spreadsheet_of_any_country_is_read(world: World, tmp_path: Path, encoding: str, separator: str) -> None:
+    lines = [
+        "tweet_id,author_id,inbound,created_at,text,in_response_to_tweet_id",
+        "1,ana,True,2020-01-01,Grüße aus Köln,",
+    ]
+    path = tmp_path / "a.csv"
+    path.write_bytes("\r\n".join(lines).replace(",", separator).encode(encoding))
+    counts, _said, code = run(path)
+    assert (code, counts["messages"]) == (0, 1)
+    assert Message.objects.get().text == "Grüße aus Köln"
+
+
+def test_a_quotation_mark_that_is_never_closed_is_named(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    rows = [f'{n},ana,True,2020-01-01,"it is late",' for n in range(3, 60)]
+    broken = '2,ana,True,2020-01-01,"it is late,'
+    head = "tweet_id,author_id,inbound,created_at,text,in_response_to_tweet_id"
+    path.write_text("\n".join([head, broken, *(row.replace('"', "") for row in rows), '99,ana,True,2020-01-01,"x",']))
+    counts, said, code = run(path)
+    assert code == 1
+    assert counts["broken"] >= 1
+    assert "never closed" in said
+
+
+def test_rows_of_one_id_are_counted(world: World, tmp_path: Path) -> None:
+    counts, _said, _code = run(written(tmp_path / "a.csv", [*TALK, TALK[0]]))
+    assert (counts["messages"], counts["repeated"]) == (6, 1)
+
+
+@pytest.mark.parametrize("time", ["45000.5", "2026", "1"])
+def test_a_number_that_is_no_time_is_broken(world: World, tmp_path: Path, time: str) -> None:
+    counts, said, _code = run(written(tmp_path / "a.csv", [*TALK, ["77", "ana", "True", time, "hello", ""]]))
+    assert counts["broken"] == 1
+    assert "no time we know" in said
+
+
+@pytest.mark.parametrize("content", ["[{}]", '{"tickets": [{}]}'])
+def test_a_zendesk_export_in_one_list_is_told_how_to_be_lines(world: World, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "z.json"
+    path.write_text(content)
+    with pytest.raises(CommandError, match="one ticket a line"):
+        run(path, format="zendesk", map="")
+
+
 def test_a_zendesk_export_keeps_public_comments_of_both_sides(world: World, tmp_path: Path) -> None:
     ticket = {
         "id": 42,

@@ -84,13 +84,13 @@ def test_what_the_platform_keeps_no_longer_is_lost_and_told(heard: Heard) -> Non
     now = timezone.now() + dt.timedelta(days=9)
     source = Source.objects.select_related("account__channel").get(pk=heard.source.pk)
     source.account.platform, source.kind = "x", "search"
-    gaps.note(source, now)
+    gaps.note(source, now, {})
     gap = Gap.objects.get()
     assert gap.lost_until == now - dt.timedelta(days=7)
     gap.source = source
     assert "first part of it is no longer there" in gaps.words(gap)
     source.account.platform, source.kind = "feed", "entries"
-    gaps.note(source, now)
+    gaps.note(source, now, {})
     last = Gap.objects.latest("id")
     last.source = source
     assert "no longer showed" in gaps.words(last)

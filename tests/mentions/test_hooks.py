@@ -55,6 +55,18 @@ def work() -> dict[str, int]:
     return pushes.work_on(Account.objects.get().pk)
 
 
+def test_what_is_for_another_account_of_the_app_is_that_account_s(world: World, scene: Scene) -> None:
+    other = scene.x.add_account("railhelp")
+    settings = {"base_url": scene.x.url, "access_token": scene.x.token(other), "consumer_secret": SECRET}
+    connect(world, "x", settings, name="Rail help")
+    post = scene.x.post(scene.ana, "@railhelp hello")
+    assert scene.push(scene.x.mention_event(other, post)).status_code == 200
+    assert Push.objects.get().account.external_id == other
+    stranger = scene.x.add_account("stranger")
+    assert scene.push(scene.x.mention_event(stranger, scene.x.post(scene.ana, "@stranger hi"))).status_code == 200
+    assert Push.objects.count() == 1, "an account that is none of ours"
+
+
 def test_a_challenge_is_answered_with_the_proof(scene: Scene) -> None:
     answer = Client().get(scene.path, {"crc_token": "abc"})
     assert answer.json() == {"response_token": FakeX.crc(SECRET, "abc")}

@@ -15,8 +15,8 @@ from helpdesk import intake
 from helpdesk.models import Event, Message, Ticket, User
 from helpdesk.workflow import forget, replies
 from helpdesk.workflow.tickets import Conflict
-from mentions import accounts, delivery, ingest, polling
-from mentions.models import Account, Mention, Quarantine, Source
+from mentions import accounts, delivery, gaps, ingest, polling
+from mentions.models import Account, Gap, Mention, Quarantine, Source
 from mentions.platforms.base import PlatformError, retry_after
 from mentions.platforms.bluesky import connector
 from mentions.platforms.bluesky.connector import Bluesky
@@ -107,7 +107,9 @@ def test_more_than_one_look_reads_is_said(
     notifications(*({"notifications": [view(f"n{number}", now)], "cursor": str(number)} for number in range(5)))
     heard.poll()
     heard.source.refresh_from_db()
-    assert heard.source.problem["code"] == "backlog"
+    gap = Gap.objects.select_related("source__account__channel").get()
+    assert gap.problem["code"] == "backlog"
+    assert "the oldest of it was left out" in gaps.words(gap)
     assert heard.source.cursor["indexed_at"], "the next look goes on from here"
 
 

@@ -20,7 +20,7 @@ from mentions.platforms.base import PlatformError
 from mentions.platforms.bluesky.connector import Bluesky
 from tests.fakes import faults as fault
 from tests.mentions.conftest import Heard
-from tests.world import minutes
+from tests.world import World, minutes
 
 PUT = "com.atproto.repo.putRecord"
 
@@ -159,7 +159,7 @@ OUTCOMES = [
     (E("unavailable", maybe_done=True), False, True, 1, "queued"),
     (E("unavailable", maybe_done=True), False, True, 10, "queued"),
     (E("unavailable"), False, False, 1, "queued"),
-    (E("unavailable"), False, False, 10, "failed"),
+    (E("unavailable"), False, False, 10, "queued"),
     (E("unavailable"), True, False, 1, "sending"),
     (E("unavailable"), True, False, 10, "unknown"),
     (E("unavailable"), True, True, 10, "queued"),
@@ -294,6 +294,58 @@ def test_one_account_s_throttle_holds_all_its_replies_and_costs_no_try(heard: He
     assert len([request for request in heard.network.requests if request.method == PUT]) == 1
     later = timezone.now() + dt.timedelta(seconds=90)
     assert set(delivery.due_deliveries(later)) == {first.pk, second.pk}
+
+
+def test_what_was_certainly_not_taken_is_given_up_after_a_day() -> None:
+    """Greylisting, a mail server that is restarted: minutes, an hour."""
+    hour, day = dt.timedelta(hours=1), dt.timedelta(hours=25)
+    for age, state in ((hour, "queued"), (day, "failed")):
+        assert delivery.outcome(E("unavailable"), orphan=False, resendable=False, attempts=30, age=age) == state
+
+
+def test_a_part_of_unknown_fate_is_looked_for_again_and_settles_by_itself(heard: Heard) -> None:
+    sent = heard.reply("On its way.")
+    part = sent.parts.get()
+    now = timezone.now()
+    DeliveryPart.objects.filter(pk=part.pk).update(state="unknown", lease_until=now, problem={"code": "unsure"})
+    Delivery.objects.filter(pk=sent.pk).update(state="unknown")
+    assert delivery.due_looks(now) == [part.pk]
+    assert delivery.look_again(part.pk) == "unknown", "it is not there"
+    part.refresh_from_db()
+    assert part.lease_until is not None
+    assert part.lease_until > now
+    assert delivery.look_again(part.pk) == "", "it is not time yet"
+    other = accounts.open_connector(Account.objects.get())
+    other.send(part.payload or {})  # it shows late
+    DeliveryPart.objects.filter(pk=part.pk).update(lease_until=now)
+    assert delivery.look_again(part.pk) == "sent"
+    sent.refresh_from_db()
+    assert sent.state == "sent"
+    assert delivery.due_looks(now + minutes(600)) == []
+
+
+def test_a_part_is_looked_for_a_few_times_and_then_left_to_people(heard: Heard) -> None:
+    part = heard.reply("On its way.").parts.get()
+    rows = DeliveryPart.objects.filter(pk=part.pk)
+    rows.update(state="unknown", lease_until=timezone.now(), problem={"code": "unsure"})
+    looks = 0
+    while rows.exclude(lease_until=None).exists():
+        rows.update(lease_until=timezone.now())
+        delivery.look_again(part.pk)
+        looks += 1
+    assert looks == len(delivery.LOOKS)
+
+
+def test_a_limit_on_private_answers_holds_no_public_one(world: World, heard: Heard) -> None:
+    account = Account.objects.get()
+    later = timezone.now() + minutes(15)
+    Account.objects.filter(pk=account.pk).update(private_throttled_until=later)
+    public, private = heard.reply("One."), heard.reply("Two.", "private")
+    assert delivery.due_deliveries(timezone.now()) == [public.pk]
+    assert delivery.claim(private.pk) is None
+    assert set(delivery.due_deliveries(later + minutes(1))) == {public.pk, private.pk}
+    page = world.desk(world.agent).get(f"/desk/tickets/{heard.ticket.pk}/").content.decode()
+    assert "slow down with private answers" in page
 
 
 def test_a_part_that_waited_for_days_is_given_its_tries() -> None:

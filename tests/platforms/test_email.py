@@ -13,10 +13,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from helpdesk.models import Attachment, Delivery, DeliveryPart, Message, Notice, Ticket
+from helpdesk.models import Attachment, Delivery, DeliveryPart, Message, Notice, Ticket, TicketLink
 from mentions import delivery, polling
 from mentions.models import Account, Mention, Quarantine, Source
+from mentions.platforms.base import PlatformError
 from mentions.platforms.email import tokens
+from mentions.platforms.email.connector import Email
+from mentions.platforms.email.imap import Imap
 from tests import mailserver
 from tests.conftest import SHARED
 from tests.mailserver import OTHER, US, MailServer
@@ -209,6 +212,30 @@ class TestThreads:
         form = Message.objects.get(text="by the form")
         assert (form.profile.handle, form.ticket.state) == ("cleo@customer.test", "new")  # type: ignore[union-attr]
 
+    def test_a_second_mail_of_a_message_id_changes_nothing_of_the_first(self, world: World, stage: MailStage) -> None:
+        stage.server.deliver(letter("my new PIN, please", who="V <v1@customer.test>", message_id="<v1@customer.test>"))
+        heard(stage)
+        ticket = Ticket.objects.get()
+        stage.server.deliver(letter("hello", who="Eve <eve@evil.test>", message_id="<v1@customer.test>"))
+        stage.server.deliver(letter("hello", who="Eve <eve@evil.test>", message_id="<v1@customer.test>"))
+        heard(stage)
+        answer(world, "It is 1234.", ticket=ticket)
+        assert [envelope.rcpt_tos for envelope in stage.server.door.taken] == [["v1@customer.test"]]
+        assert set(Message.objects.filter(kind="inbound").values_list("profile__handle", flat=True)) == {
+            "v1@customer.test",
+            "eve@evil.test",
+        }
+        assert ticket.messages.filter(kind="inbound").count() == 1
+
+    def test_nobody_joins_a_private_conversation_by_naming_it(self, stage: MailStage) -> None:
+        first = stage.say("private matters")
+        heard(stage)
+        stage.server.deliver(letter("let me in", who="Eve <eve@evil.test>", In_Reply_To=first))
+        heard(stage)
+        one, other = Ticket.objects.order_by("id")
+        assert one.messages.count() == other.messages.count() == 1
+        assert TicketLink.objects.filter(earlier=one, later=other, kind="related").exists()
+
 
 class TestWhatItSays:
     def test_html_is_kept_beside_its_words_and_files_are_stored(self, stage: MailStage) -> None:
@@ -228,7 +255,7 @@ class TestWhatItSays:
             (b"Content-Type: text/plain; charset=utf-8\r\n\r\nSp\xe4ti und \x80", "Späti und €"),
             (b"Content-Type: text/plain; charset=made-up\r\n\r\nGr\xc3\xbc\xc3\x9fe", "Grüße"),
             (b"Content-Type: text/html\r\n\r\n<p>Only<br>HTML</p>", "Only\nHTML"),
-            (b"Content-Type: multipart/mixed; boundary=x\r\n\r\nno parts at all", ""),
+            (b"Content-Type: multipart/mixed; boundary=x\r\n\r\nno parts at all", "no parts at all"),
             (b"Content-Transfer-Encoding: base64\r\n\r\n!!!not base64!!!", None),
             (b"Subject: =?utf-8?q?caf=C3=A9?= =?made-up?q?x?=\r\n\r\nfine", "fine"),
         ],
@@ -396,6 +423,65 @@ class TestMailboxes:
         body = {"platform": "email", "name": "Mail", "settings": server.settings(password="wrong")}
         refused = world.api(world.manager).post("/api/v1/sources/", body, format="json")
         assert refused.json()["errors"][0]["field"] == "settings.password"
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("folder", "Nowhere"),
+            ("imap_port", "many"),
+            ("imap_port", "1"),
+            ("smtp_port", "1"),
+            ("address", "nobody"),
+            ("password", ""),
+            ("expires_on", "2020-01-01"),
+        ],
+    )
+    def test_what_is_wrong_is_said_at_its_field(
+        self, world: World, server: MailServer, setting: str, value: str
+    ) -> None:
+        body = {"platform": "email", "name": "Mail", "settings": server.settings(**{setting: value})}
+        refused = world.api(world.manager).post("/api/v1/sources/", body, format="json")
+        error = refused.json()["errors"][0]
+        is_host = value == "1"
+        assert error["field"] == f"settings.{setting.replace('port', 'host') if is_host else setting}"
+        assert not is_host or "Nothing answers there" in error["message"]
+
+    def test_a_name_is_changed_without_any_secret(self, world: World, stage: MailStage) -> None:
+        path = f"/api/v1/sources/{stage.source.pk}/"
+        manager = world.api(world.manager)
+        changed = manager.patch(path, {"settings": {"from_name": "Shop"}}, format="json")
+        assert changed.status_code == 200, changed.content
+        moved = manager.patch(path, {"settings": {"imap_host": "elsewhere.test"}}, format="json")
+        assert moved.json()["errors"][0]["field"] == "settings.password"
+
+    def test_a_token_that_is_refused_is_renewed_and_tried_on_a_new_connection(
+        self, stage: MailStage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tried: list[str] = []
+
+        def log_in(self: Imap, username: str, password: str, *, token: str = "") -> None:
+            tried.append(token)
+            if token == "old":
+                raise PlatformError("credentials", "AUTHENTICATE failed.", permanent=True)
+
+        monkeypatch.setattr(Imap, "log_in", log_in)
+        secrets = {"access_token": "old", "refresh_token": "once"}
+        settings = {**stage.server.settings(), "token_url": "https://tokens.test/"}
+        connector = Email(settings, secrets, {})
+        monkeypatch.setattr(connector, "_new_tokens", lambda: {"access_token": "new", "refresh_token": "next"})
+        connector._imap()
+        assert tried == ["old", "new"]
+        assert connector.session["refresh_token"] == "next"
+        only_to_renew = Email(settings, {"refresh_token": "once"}, {})
+        monkeypatch.setattr(only_to_renew, "_new_tokens", lambda: {"access_token": "new", "refresh_token": "next"})
+        only_to_renew._imap()
+        assert tried == ["old", "new", "new"]
+
+    def test_a_no_to_authenticate_is_a_refused_log_in(self, server: MailServer) -> None:
+        box = Imap("127.0.0.1", server.proxy.port, "none")
+        with pytest.raises(PlatformError) as refused:
+            box.log_in(US, "", token="no such token")
+        assert refused.value.code == "credentials"
 
 
 class TestSending:

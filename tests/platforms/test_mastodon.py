@@ -192,6 +192,27 @@ class TestAnswering:
         message = Message.objects.get(kind="reply")
         assert Mention.objects.get(message=message).local_id == stage.server.statuses_by(stage.us)[0].id
 
+    def test_every_part_of_a_private_answer_names_the_person_and_nobody_else(
+        self, world: World, stage: MastodonStage
+    ) -> None:
+        stage.server.post(stage.ana, "@northwind my number is 12", visibility="direct", mention=[stage.us])
+        heard(stage)
+        assert answer(world, "A sentence of some length. " * 30 + "Best wishes, @ana", "private").state == "sent"
+        said = stage.server.statuses_by(stage.us)
+        assert len(said) == 2
+        assert all("@ana" in status.text for status in said)
+        path = f"/api/v1/tickets/{Ticket.objects.get().pk}/replies/"
+        body = {"text": "Our partner @ben@elsewhere.example did it.", "visibility": "private"}
+        refused = world.api(world.agent).post(path, body, format="json")
+        assert refused.status_code == 400
+        assert "@ben@elsewhere.example" in refused.json()["errors"][0]["message"]
+
+    def test_a_public_thread_names_the_person_in_its_first_part(self, world: World, stage: MastodonStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        answer(world, "A sentence of some length. " * 30 + "Best wishes, @ana")
+        assert stage.server.statuses_by(stage.us)[0].text.startswith("@ana")
+
     def test_limits_are_the_servers_own(self, world: World) -> None:
         with FakeMastodon(characters=5000) as server:
             server.add_account("northwind", token=TOKEN)
@@ -207,7 +228,100 @@ class TestAnswering:
 
 
 @pytest.mark.django_db
+class TestFollowing:
+    def test_private_words_are_followed_too(self, stage: MastodonStage) -> None:
+        local = stage.server.post(stage.ana, "@northwind my number is 12", visibility="direct", mention=[stage.us])
+        gone = stage.server.post(stage.ana, "@northwind oh, and 13", visibility="direct", mention=[stage.us])
+        heard(stage)
+        stage.server.edit(local, "@northwind my number is 14")
+        stage.server.delete(gone)
+        stage.server.post(stage.us, "@ana thank you", visibility="direct", mention=[stage.ana], reply_to=local)
+        Mention.objects.update(check_at=timezone.now())
+        heard(stage)
+        inbound = Message.objects.filter(kind="inbound")
+        assert [bool(message.deleted_at) for message in inbound.order_by("deleted_at")].count(True) == 1
+        assert "14" in inbound.get(deleted_at=None).text
+        assert Message.objects.get(kind="reply").visibility == "private"
+
+    def test_a_page_of_something_in_front_of_the_server_deletes_nothing(self, stage: MastodonStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        for path in ("GET /api/v1/statuses", "GET /api/v1/statuses/:id"):
+            stage.server.always(path, fault.Status(404, b"<h1>404 Not Found</h1>nginx"))
+        Mention.objects.update(check_at=timezone.now())
+        heard(stage)
+        assert "hello" in Message.objects.get().text
+        assert Message.objects.get().deleted_at is None
+
+
+@pytest.mark.django_db
 class TestOddServers:
+    @pytest.mark.parametrize("trouble", [fault.Status(500), fault.Status(200, b"<html>")])
+    def test_one_conversation_that_cannot_be_read_holds_up_no_other(
+        self, stage: MastodonStage, trouble: fault.Status
+    ) -> None:
+        root = stage.say("first")
+        heard(stage)
+        stage.server.always("GET /api/v1/statuses/:id/context", trouble)
+        stage.go_on(root, "@northwind second")
+        stage.server.post(stage.server.add_account("ben"), "@northwind urgent", mention=[stage.us])
+        assert heard(stage)["new"] == 2
+        assert Ticket.objects.count() == 2
+        assert Message.objects.filter(thread__external_key=root).count() == 2, "by what it answers"
+
+    def test_a_first_look_broken_off_goes_on_where_it_was(
+        self, world: World, stage: MastodonStage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for number in range(170):
+            stage.say(f"number {number}")
+        connector = accounts.open_connector(Account.objects.get())
+        pages = connector.fetch("notifications", "", {})
+        first = next(pages)
+        rest = list(connector.fetch("notifications", "", dict(first.cursor or {})))
+        names = [post.external_id for page in (first, *rest) for post in page.posts]
+        assert len(names) == len(set(names)) == 170
+        stage.say("one more")
+        last = rest[-1].cursor or {}
+        more = [post for page in connector.fetch("notifications", "", dict(last)) for post in page.posts]
+        assert [post.external_id in names for post in more] == [False]
+
+    def test_what_other_servers_send_late_stands_below_the_position_and_is_heard(
+        self, world: World, stage: MastodonStage
+    ) -> None:
+        settings = {"base_url": stage.server.url, "access_token": TOKEN}
+        source = connect(world, "mastodon", settings, stream="hashtag", query="northwind")
+        stage.server.post(stage.ana, "The #northwind trains", tags=["northwind"])
+        assert polling.poll(source.pk, forced=True)["new"] == 1
+        row = Source.objects.get(pk=source.pk)
+        late = stage.server.post(stage.ana, "#northwind, an hour ago", tags=["northwind"])
+        row.cursor = {**row.cursor, "min_id": late}  # as if it stood below
+        row.save(update_fields=["cursor"])
+        assert polling.poll(source.pk, forced=True)["new"] == 1
+        assert polling.poll(source.pk, forced=True)["heard"] == 0
+
+    def test_a_server_that_is_not_well_is_connected_later(self, world: World) -> None:
+        with FakeMastodon() as server:
+            server.add_account("northwind", token=TOKEN)
+            for path in ("GET /api/v2/instance", "GET /api/v1/instance"):
+                server.always(path, fault.Status(503))
+            body = {"platform": "mastodon", "name": "M", "settings": {"base_url": server.url, "access_token": TOKEN}}
+            refused = world.api(world.manager).post("/api/v1/sources/", body, format="json")
+            assert refused.status_code == 400, "who people are there depends on what it calls itself"
+            assert not Account.objects.exists()
+
+    def test_a_wrong_address_is_said_at_its_field(self, world: World) -> None:
+        with FakeMastodon() as server:
+            settings = {"base_url": f"{server.url}/elsewhere", "access_token": TOKEN}
+            body = {"platform": "mastodon", "name": "M", "settings": settings}
+            refused = world.api(world.manager).post("/api/v1/sources/", body, format="json").json()["errors"][0]
+            assert refused["field"] == "settings.base_url"
+            assert "There is no Mastodon at this address" in refused["message"]
+
+    def test_a_mention_deleted_before_we_looked_is_nothing(self, stage: MastodonStage) -> None:
+        item = {"id": "900", "type": "mention", "created_at": "2026-01-01T00:00:00Z", "status": None}
+        stage.server.raw_notification(stage.us, item)
+        assert heard(stage)["quarantined"] == 0
+
     def test_a_mention_that_was_boosted_is_the_mention(self, stage: MastodonStage) -> None:
         local = stage.server.post(stage.ana, "hello there", mention=[stage.us])
         status = stage.server.uri(local)

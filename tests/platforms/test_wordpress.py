@@ -150,6 +150,21 @@ class TestHeldComments:
         assert "Hello?" in feed()
         assert Mention.objects.exclude(message__kind="reply").get().reference["held"] is False
 
+    @pytest.mark.parametrize("thrown", ["trash", "spam"])
+    def test_what_a_colleague_threw_away_is_not_published_by_an_answer(
+        self, world: World, stage: BlogStage, thrown: str
+    ) -> None:
+        number = _number(stage.say("Hello?"))
+        heard(stage)
+        blog.php(f"wp_set_comment_status({number}, '{thrown}');")
+        path = f"/api/v1/tickets/{Ticket.objects.get().pk}/replies/"
+        sent = world.api(world.agent).post(path, {"text": "Hello!", "visibility": "public"}, format="json")
+        delivery.deliver(sent.json()["id"])
+        row = Delivery.objects.get(pk=sent.json()["id"])
+        assert (row.state, row.parts.get().problem["code"]) == ("failed", "moderated")
+        assert blog.php(f"echo get_comment({number})->comment_approved;") == thrown
+        assert "Hello!" not in feed()
+
     def test_spam_is_marked_there_and_closed_here(self, world: World, stage: BlogStage) -> None:
         number = _number(stage.say("Buy pills"))
         heard(stage)

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
-from helpdesk.models import Delivery, Message, Ticket
+from helpdesk.models import Delivery, DeliveryPart, Message, Notice, Ticket
 from mentions import accounts, delivery, polling
-from mentions.models import Account, Mention, Source
+from mentions.models import Account, Gap, Mention, Source
 from tests.fakes import faults as fault
 from tests.fakes.x import FakeX
 from tests.platforms.contract import ConnectorContract
@@ -214,6 +215,72 @@ class TestAnswering:
         heard(stage, source)
         assert Message.objects.filter(kind="reply").count() == 1
 
+    def test_a_limit_on_messages_holds_no_reply(self, world: World, stage: XStage) -> None:
+        stage.say("hello")
+        stage.x.dm(stage.ana, stage.us, "my number is 12")
+        heard(stage)
+        listen_direct = listen(world, stage, "direct")
+        heard(stage, listen_direct)
+        path = "POST /2/dm_conversations/:id/messages"
+        stage.x.always(path, fault.Status(429, {"title": "Too Many Requests"}, {"Retry-After": "600"}))
+        ticket = Ticket.objects.get(messages__visibility="private")
+        sent = world.api(world.agent).post(
+            f"/api/v1/tickets/{ticket.pk}/replies/", {"text": "Thanks", "visibility": "private"}, format="json"
+        )
+        delivery.deliver(sent.json()["id"])
+        account = Account.objects.get()
+        assert account.private_throttled_until is not None
+        assert account.throttled_until is None
+
+    def test_an_empty_purse_is_told_to_the_managers(self, world: World, stage: XStage) -> None:
+        stage.say("hello")
+        heard(stage)
+        stage.x.fault(POST, fault.Status(402, {"title": "CreditsDepleted", "detail": "none left"}))
+        row = answer(world, "On its way.")
+        assert row.parts.get().problem["code"] == "credit"
+        assert Notice.objects.filter(code="account.credit", settled_at=None).exists()
+        DeliveryPart.objects.update(send_after=timezone.now())
+        delivery.deliver(row.pk)
+        assert not Notice.objects.filter(code="account.credit", settled_at=None).exists()
+
+    def test_of_several_posts_the_newest_that_can_be_answered_is(self, world: World, stage: XStage) -> None:
+        named = stage.say("hello")
+        heard(stage)
+        stage.x.post(stage.ana, "northwind trains are freezing", at=dt.datetime.now(dt.UTC))
+        heard(stage, listen(world, stage, "search", "freezing"))
+        assert Ticket.objects.count() == 1
+        answer(world, "Sorry.")
+        assert [post.in_reply_to for post in stage.x.posts_by(stage.us)] == [named]
+
+
+@pytest.mark.django_db
+class TestMuch:
+    def test_more_mentions_than_x_shows_are_told(self, world: World) -> None:
+        with FakeX(limits=False) as x:
+            us, ana = x.add_account("northwind"), x.add_account("ana")
+            source = connect(world, "x", {"base_url": x.url, "access_token": x.token(us)})
+            x.post(ana, "@northwind hello")
+            polling.poll(source.pk, forced=True)
+            for number in range(850):
+                x.post(ana, f"@northwind number {number}")
+            assert "problem" in polling.poll(source.pk, forced=True)
+            gap = Gap.objects.get()
+            assert (gap.problem["code"], gap.lost_until is not None) == ("backlog", True)
+            assert polling.poll(source.pk, forced=True)["new"] == 0
+            assert Gap.objects.count() == 1
+
+    def test_quotes_of_what_is_not_a_reply_are_heard_however_much_we_answer(self, world: World) -> None:
+        with FakeX(limits=False) as x:
+            us, ana = x.add_account("northwind"), x.add_account("ana")
+            source = connect(world, "x", {"base_url": x.url, "access_token": x.token(us)}, stream="quotes")
+            ours = x.post(us, "The night train is back")
+            for number in range(30):
+                x.post(us, f"Sorry {number}", reply_to=x.post(ana, f"@northwind {number}"))
+            for number in range(130):
+                x.post(ana, f"Really? {number}", quote=ours)
+            assert polling.poll(source.pk, forced=True)["new"] == 130
+            assert polling.poll(source.pk, forced=True)["heard"] == 0
+
 
 @pytest.mark.django_db
 class TestOddServers:
@@ -266,6 +333,24 @@ class TestTokens:
             assert "problem" not in polling.poll(source.pk, forced=True)
         assert Account.objects.get().state == "fine"
         assert Account.objects.get().session["refresh_token"] not in ("", refresh)
+
+    def test_a_test_that_renewed_the_tokens_spoils_no_log_in(self, world: World, x: FakeX) -> None:
+        us, client = x.add_account("northwind"), x.client()
+        access, refresh = x.grant(us, "tweet.read users.read dm.read offline.access")
+        settings = {"base_url": x.url, "access_token": access, "refresh_token": refresh, "client_id": client.client_id}
+        settings["client_secret"] = client.client_secret
+        x.expire(access)
+        body = {"platform": "x", "name": "X", "settings": settings}
+        manager = world.api(world.manager)
+        assert manager.post("/api/v1/sources/preview/", body, format="json").status_code == 200
+        assert manager.post("/api/v1/sources/preview/", body, format="json").status_code == 200
+        added = manager.post("/api/v1/sources/", body, format="json")
+        assert added.status_code == 201, added.content
+        changed = manager.patch(
+            f"/api/v1/sources/{added.json()['id']}/", {"settings": {"long_posts": "yes"}}, format="json"
+        )
+        assert changed.status_code == 200, changed.content
+        assert "problem" not in polling.poll(added.json()["id"], forced=True)
 
     def test_a_token_renewed_by_another_worker_is_taken_from_there(self, world: World, x: FakeX) -> None:
         us, client = x.add_account("northwind"), x.client()

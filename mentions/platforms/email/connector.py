@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import datetime as dt
 import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
 from email.utils import format_datetime, formataddr
-from typing import Any
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -52,6 +53,9 @@ MAX_LENGTH = 19_000
 KEPT_RAW = 40_000  # characters of a mail that could not be read, for the quarantine
 
 
+Line = TypeVar("Line", Imap, Smtp)
+
+
 class Email(Connector):
     platform = Platform(
         key="email",
@@ -77,13 +81,14 @@ class Email(Connector):
             Setting("client_id", "OAuth client id", required=False),
             Setting("client_secret", "OAuth client secret", secret=True, required=False),
             Setting("token_url", "OAuth token address", "Where tokens are renewed.", required=False),
-            Setting("folder", "Folder", "What to read.", default="INBOX"),
-            Setting("from_name", "Sender's name", "Shown with the address.", required=False),
+            Setting("folder", "Folder", "What to read.", default="INBOX", is_free=True),
+            Setting("from_name", "Sender's name", "Shown with the address.", required=False, is_free=True),
             Setting(
                 "plus_addressing",
                 "Plus addresses",
                 "Answers come back to address+ticket@… where the server delivers these: the surest threading.",
                 default="no",
+                is_free=True,
                 choices=(("no", "No"), ("yes", "Yes")),
             ),
             ENDS,
@@ -116,39 +121,46 @@ class Email(Connector):
         if not given:
             return usual[str(self.settings.get(f"{name}_security"))]
         if not (given.isascii() and given.isdigit() and 0 < int(given) < 65_536):
-            raise PlatformError("settings", f"{name}_port is no port number", permanent=True)
+            detail = _("a port is a number, most often %(usual)s") % {"usual": usual["ssl"]}
+            raise PlatformError("settings", detail, permanent=True, only=f"{name}_port")
         return int(given)
 
     def _imap(self) -> Imap:
         self.requests += 1
         security = str(self.settings.get("imap_security") or "ssl")
-        box = Imap(str(self.settings["imap_host"]), self._port("imap", IMAP_PORTS), security)
-        self._with_log_in(box)
-        return box
+        port = self._port("imap", IMAP_PORTS)
+        with _about("imap_host"):
+            return self._logged_in(lambda: Imap(str(self.settings["imap_host"]), port, security))
 
     def _smtp(self) -> Smtp:
         self.requests += 1
         security = str(self.settings.get("smtp_security") or "starttls")
-        line = Smtp(
-            str(self.settings["smtp_host"]), self._port("smtp", SMTP_PORTS), security, self.domain or "localhost"
-        )
-        self._with_log_in(line)
-        return line
+        port = self._port("smtp", SMTP_PORTS)
+        with _about("smtp_host"):
+            return self._logged_in(
+                lambda: Smtp(str(self.settings["smtp_host"]), port, security, self.domain or "localhost")
+            )
 
-    def _with_log_in(self, line: Imap | Smtp) -> None:
+    def _logged_in(self, connected: Callable[[], Line]) -> Line:
+        """A new connection, logged in; with a token that is refused, once more on another with a renewed one."""
         username, password = str(self.settings.get("username") or self.address), str(self.secrets.get("password") or "")
+        line = connected()
         if not self._uses_tokens:
             line.log_in(username, password)
-            return
-        if float(self.session.get("expires_at") or time.time() + 200) < time.time() + 120:
+            return line
+        if not self._token or float(self.session.get("expires_at") or time.time() + 200) < time.time() + 120:
             self._renewed()
         try:
             line.log_in(username, password, token=self._token)
+            return line
         except PlatformError as error:
             if error.code != "credentials" or not self._can_renew:
                 raise
-            self._renewed()
-            raise PlatformError("unavailable", _("the log-in was renewed")) from error  # on a new connection
+        line.close()
+        self._renewed()
+        line = connected()
+        line.log_in(username, password, token=self._token)
+        return line
 
     @property
     def _uses_tokens(self) -> bool:
@@ -192,9 +204,10 @@ class Email(Connector):
 
     def connect(self) -> Identity:
         if "@" not in self.address or len(self.address) > 254:
-            raise PlatformError("settings", _("the address is no mail address"), permanent=True)
+            raise PlatformError("settings", _("this is no mail address"), permanent=True, only="address")
         if not self._uses_tokens and not self.secrets.get("password"):
-            raise PlatformError("settings", _("a password or an XOAUTH2 token is missing"), permanent=True)
+            detail = _("a password or an XOAUTH2 token is missing")
+            raise PlatformError("settings", detail, permanent=True, only="password")
         box = self._imap()
         try:
             box.select(self.folder)
@@ -261,13 +274,15 @@ class Email(Connector):
         for one in mails:
             try:
                 mail = parse.Mail(one.raw)
-                if not sent and (found := mail.bounces()):
+                if not sent and (found := mail.bounces(self.address)):
                     bounces += found
                     continue
                 post = parse.post_of(mail, self.address, one.at, sent=sent)
             except Exception as error:  # noqa: BLE001 - one mail that cannot be read must not block its folder
                 malformed.append(Malformed(_kept(one, sent=sent), f"{type(error).__name__}: {error}"[:200]))
                 continue
+            if not one.raw.strip():
+                continue  # deleted between two questions
             if one.is_cut:
                 malformed.append(Malformed(_kept(one, sent=sent), f"{one.size} bytes are too large to take in"))
                 continue
@@ -288,10 +303,16 @@ class Email(Connector):
     def limits(self, action: str, target: Mapping[str, Any] = NOTHING) -> Limits:
         return Limits(MAX_LENGTH)
 
+    def why_not(self, action: str, target: Mapping[str, Any]) -> str:
+        if action == "private" and not target.get("to") and target.get("list"):
+            return _("The list hides the address of who wrote this: only the list can be answered.")
+        return ""
+
     def freeze(self, draft: Draft) -> list[FrozenPart]:
         target = draft.target
-        to = str(target.get("list") or "") if draft.action == "public" else str(target.get("to") or draft.author_id)
-        if not to:
+        the_list = str(target.get("list") or "")
+        to = the_list if draft.action == "public" else str(target.get("to") or "")
+        if not to or (draft.action == "private" and to == the_list):
             raise PlatformError("refused", _("there is no address to answer to"), permanent=True)
         ours = f"<t{draft.ticket}.{secrets.token_hex(10)}@{self.domain}>"
         message_id = str(target.get("message_id") or draft.target_id)
@@ -309,7 +330,7 @@ class Email(Connector):
         return [FrozenPart(payload, expected_id=ours)]
 
     def send(self, payload: Mapping[str, Any]) -> Sent:
-        raw = self._written(payload).as_bytes(policy=SMTP)
+        raw = self._written(payload).as_bytes(policy=LETTER)
         with self._smtp() as line:
             line.send(self.address, [str(payload["to"])], raw)
         self._keep(str(payload["message_id"]), raw)
@@ -356,6 +377,36 @@ class Email(Connector):
             return Sent(str(payload["message_id"])) if box.has(str(payload["message_id"])) else None
         finally:
             box.close()
+
+
+class _Letter(EmailPolicy):
+    """RFC 5322 as sent, with Message-IDs as they are: longer than a line, the library would encode them, and no program
+    finds its thread by that."""
+
+    def fold(self, name: str, value: Any) -> str:
+        return self._whole(name, value) or str(super().fold(name, value))
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        return self._whole(name, value).encode("ascii", "replace") or super().fold_binary(name, value)
+
+    def _whole(self, name: str, value: Any) -> str:
+        if name.lower() not in ("message-id", "in-reply-to", "references"):
+            return ""
+        return f"{name}: {f'{self.linesep} '.join(str(value).split())}{self.linesep}"
+
+
+LETTER = _Letter(linesep="\r\n")
+
+
+@contextlib.contextmanager
+def _about(setting: str) -> Iterator[None]:
+    """A server that cannot be reached is one that was misspelt, most often."""
+    try:
+        yield
+    except PlatformError as error:
+        if error.code in ("unreachable", "undecodable"):
+            error.only = setting
+        raise
 
 
 def _subject(subject: str, number: int) -> str:

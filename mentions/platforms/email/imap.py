@@ -93,7 +93,7 @@ class Imap:
         try:
             with _told():
                 if token:
-                    self._box.xoauth2(username, token, initial_folder=None)
+                    self._with_token(username, token)
                 elif (username + password).isascii():
                     self._box.login(username, password, initial_folder=None)
                 else:
@@ -103,6 +103,15 @@ class Imap:
             if any(word in words.lower() for word in NOT_NOW):
                 raise PlatformError("unavailable", words) from refusal
             raise PlatformError("credentials", words, permanent=True) from refusal
+
+    def _with_token(self, username: str, token: str) -> None:
+        """imaplib raises its own error for a NO to AUTHENTICATE, before the library can call it a refused log-in."""
+        try:
+            self._box.xoauth2(username, token, initial_folder=None)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as error:
+            raise _LogInRefused(_said(error)) from error
 
     def close(self) -> None:
         with contextlib.suppress(OSError, imaplib.IMAP4.error, ImapToolsError):
@@ -114,7 +123,7 @@ class Imap:
             client = self._box.client
             status, _answer = client.select(_quoted(folder), readonly=True)
             if status != "OK":
-                raise PlatformError("settings", f"there is no folder “{folder}”", permanent=True)
+                raise PlatformError("settings", f"there is no folder “{folder}”", permanent=True, only="folder")
             validity = client.response("UIDVALIDITY")[1]
             return int(validity[0]) if validity and validity[0] else 0
 

@@ -11,6 +11,7 @@ import re
 RULER = re.compile(r"\s*(?:_{10,}|-{10,}|-{2,}\s*[^-]{3,60}?\s*-{2,})\s*")  # “-----Original Message-----” and the like
 FIELD = re.compile(r"\s*\*?[A-ZÀ-ÖØ-Þ\u0400-\u042f\u4e00-\u9fff][^:\n]{0,24}:\*?\s\S.*")
 ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.\w")
+TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?!\d)")
 LONGEST_ATTRIBUTION = 3  # lines
 
 
@@ -64,6 +65,8 @@ def _after_ruler(lines: list[str]) -> int | None:
         block = [other for other in lines[at : at + 6] if FIELD.fullmatch(other[:300])]
         if len(block) < 3 or not any(ADDRESS.search(other[:300]) for other in block[:2]):
             continue
+        if not any(TIME.search(other.partition(":")[2][:300]) for other in block):
+            continue  # no mail's header: a form that somebody filled in
         above = at
         while above and not lines[above - 1].strip():
             above -= 1

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from helpdesk.net import NetError, open_stream, trusted
-from mentions.platforms.base import PlatformError
+from mentions.platforms.base import NET_WORDS, PlatformError
 
 SECONDS = 30.0
 
@@ -52,6 +52,9 @@ class Smtp:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         with contextlib.suppress(OSError, smtplib.SMTPException):
             self._client.quit()
 
@@ -69,6 +72,8 @@ class Smtp:
 
     def send(self, sender: str, recipients: Sequence[str], raw: bytes) -> None:
         """Hand one mail over to all of `recipients`."""
+        if not all(recipient.isascii() for recipient in recipients):
+            recipients = [_in_ascii(recipient) for recipient in recipients]
         with _told(maybe_done=False):
             self._client.ehlo_or_helo_if_needed()
             _accepted(*self._client.mail(sender))
@@ -77,6 +82,15 @@ class Smtp:
         with _told(maybe_done=True):
             code, words = self._client.data(raw)
             _accepted(code, words)
+
+
+def _in_ascii(recipient: str) -> str:
+    """The address with its domain as the net knows it; PlatformError where the name before the @ is not ASCII."""
+    local, _at, domain = recipient.rpartition("@")
+    try:
+        return f"{local.encode('ascii').decode()}@{domain.encode('idna').decode()}"
+    except UnicodeError as error:
+        raise PlatformError("refused", f"{recipient} is no address that mail servers take", permanent=True) from error
 
 
 def _accepted(code: int, words: bytes) -> None:
@@ -107,7 +121,8 @@ def _told(*, maybe_done: bool) -> Iterator[None]:
         raise PlatformError("undecodable", str(error)[:200], maybe_done=maybe_done) from error
     except NetError as error:
         permanent = error.code in ("blocked", "bad_url")
-        raise PlatformError("unreachable", f"{error.detail}", permanent=permanent) from error
+        what = NET_WORDS.get(error.code, "Nothing answers there")
+        raise PlatformError("unreachable", f"SMTP: {what} ({error.detail})", permanent=permanent) from error
     except ssl.SSLError as error:
         raise PlatformError("unreachable", f"No secure connection can be made ({error.reason})") from error
     except OSError as error:

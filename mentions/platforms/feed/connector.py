@@ -81,7 +81,7 @@ class Feed(Connector):
         return Post(
             kind="post",
             external_id=name,
-            version=str(entry.get("updated") or "")[:128],
+            version=syndication.version_of(entry),
             author=self._author(entry, link),
             text=words if title and words.startswith(title) else "\n\n".join(part for part in (title, words) if part),
             said_at=syndication.said_at(entry, dt.datetime.now(dt.UTC)),
@@ -100,7 +100,10 @@ class Feed(Connector):
         if name:
             return Author(syndication.fitting(f"name:{name.lower()}"), name=name, url=page)
         host = urlsplit(link).hostname or "somebody"
-        return Author(f"site:{host}"[:255], handle=host[:255], name=host[:200])
+        if self.identity is not None and self.identity.namespace == ALERTS:
+            return Author(f"site:{host}"[:255], handle=host[:255], name=host[:200])
+        # nobody knows whether two entries without a name are of one person
+        return Author(syndication.fitting(f"entry:{syndication.name_of(entry)}"), name=host[:200])
 
 
 KEPT = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -44,6 +45,7 @@ TYPES = ("mention", "quote")
 FIRST_LOOK = dt.timedelta(days=7)
 MOST_PAGES = 200
 MOST_PARTS = 4
+OF_ONE_ITEM = ("missing", "forbidden", "unavailable", "undecodable", "too_large", "refused")
 CLOCK = dt.timedelta(seconds=5)  # by which a server's times may be out of order
 SEVERAL = 20  # ids that one look-up takes
 
@@ -70,6 +72,7 @@ class Mastodon(Server):
         private_reply=True,
         like=True,
         lookup=True,
+        lookup_kinds=("post", "direct"),
         authorises=True,
         reads_per_hour=1800,  # a server takes 300 in five minutes from one account
         writes_per_hour=100,  # and 300 posts in three hours
@@ -85,7 +88,14 @@ class Mastodon(Server):
     )
 
     def connect(self) -> Identity:
-        account = self.decoded(self.call("GET", VERIFY))
+        try:
+            account = self.decoded(self.call("GET", VERIFY))
+        except PlatformError as error:
+            if error.code != "missing" and not (
+                error.code == "unavailable" and error.detail in ("HTTP 404", "HTTP 410")
+            ):
+                raise
+            raise PlatformError("no_api", error.detail, permanent=True) from error
         try:
             us, handle = statuses.person_id(account), str(account.get("acct") or account.get("username") or "")
         except (KeyError, TypeError, ValueError) as error:
@@ -95,13 +105,33 @@ class Mastodon(Server):
         return Identity(domain, us, text.full(handle, domain), facts=facts)
 
     @property
+    def handle(self) -> str:
+        return self.identity.handle if self.identity else ""
+
+    @property
     def us(self) -> str:
         return self.identity.external_id if self.identity else ""
 
     # --- hearing -----------------------------------------------------------------------------------------------
 
     def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
-        return self._listed(*_list_of(stream, query), cursor)
+        path, params = _list_of(stream, query)
+        if stream != "hashtag":
+            yield from self._listed(path, params, cursor)
+            return
+        # what other servers send late stands where it would have stood: below the position. The newest are read again
+        met = [name for name in cursor.get("met") or [] if isinstance(name, str)]
+        last: Mapping[str, Any] = cursor
+        for page in self._listed(path, params, cursor):
+            last = page.cursor or last
+            yield replace(page, cursor={**last, "met": met} if page.cursor else None)
+        if not last.get("min_id"):
+            return
+        items = self._read(path, params)
+        oldest_wanted = dt.datetime.now(dt.UTC) - FIRST_LOOK
+        is_first = not cursor.get("min_id")  # all of it has just been read
+        late = [one for one in items if not is_first and _id(one) not in met and not _is_before(one, oldest_wanted)]
+        yield self._page(late, {**last, "met": [name for item in items if (name := _id(item))]})
 
     def past(self, stream: str, query: str, span: Span, position: Mapping[str, Any], most: int) -> Iterator[Page]:
         """From the newest down to the span's begin: ids are opaque, no server is asked by date."""
@@ -125,7 +155,7 @@ class Mastodon(Server):
         position, seen = str(cursor.get("min_id") or ""), set[str]()
         before = _time_or_none(cursor.get("at"))
         if not position:
-            yield from self._first_look(path, params)
+            yield from self._first_look(path, params, cursor)
             return
         for _number in range(MOST_PAGES):
             items = self._read(path, {**params, "min_id": position})
@@ -133,7 +163,7 @@ class Mastodon(Server):
             end = _latest(items)
             at = _created_at(end)
             if before and at and at < before - CLOCK:
-                yield from self._first_look(path, params)
+                yield from self._first_look(path, params, {})
                 return
             seen |= {_id(item) for item in items}
             if fresh:
@@ -148,23 +178,34 @@ class Mastodon(Server):
         except PlatformError as error:
             if "types[]" not in params or error.code not in ("refused", "unavailable") or len(params["types[]"]) == 1:
                 raise
-            # older servers stumble over a kind of notification that they do not know
-            return self.decoded_list(self.call("GET", path, params={**params, "types[]": list(TYPES[:1])}))
+            # older servers stumble over a kind of notification that they do not know, some over the parameter itself
+            try:
+                return self.decoded_list(self.call("GET", path, params={**params, "types[]": list(TYPES[:1])}))
+            except PlatformError as again:
+                if again.code != "refused":
+                    raise
+                return self.decoded_list(
+                    self.call("GET", path, params={name: value for name, value in params.items() if name != "types[]"})
+                )
 
-    def _first_look(self, path: str, params: Mapping[str, Any]) -> Iterator[Page]:
-        """Newest first, a week back; the position comes with the last page."""
+    def _first_look(self, path: str, params: Mapping[str, Any], cursor: Mapping[str, Any]) -> Iterator[Page]:
+        """Newest first, a week back; broken off, it goes on below `max_id`. The position comes with the last page."""
         oldest_wanted = dt.datetime.now(dt.UTC) - FIRST_LOOK
-        newest: Any = None
-        before = ""
+        before, newest = str(cursor.get("max_id") or ""), str(cursor.get("newest") or "")
+        at = _time_or_none(cursor.get("at"))
         for number in range(MOST_PAGES):
             items = self._read(path, {**params, **({"max_id": before} if before else {})})
-            newest, oldest = newest or _latest(items), _oldest(items)
+            oldest = _oldest(items)
+            if not newest and items:
+                newest, at = _id(_latest(items)), _created_at(_latest(items))
             over = not oldest or oldest == before or any(_is_before(item, oldest_wanted) for item in items)
             before = oldest
-            last = over or number == MOST_PAGES - 1
             fresh = [item for item in items if not _is_before(item, oldest_wanted)]
-            yield self._page(fresh, _position(_id(newest), _created_at(newest)) if last and newest else None)
-            if last:
+            position: Mapping[str, Any] | None = _position(newest, at) if newest else None
+            if position is not None and not over and number < MOST_PAGES - 1:
+                position = {"max_id": before, "newest": newest, **({"at": at.isoformat()} if at else {})}
+            yield self._page(fresh, position)
+            if over:
                 return
 
     def _page(self, items: list[Any], cursor: Mapping[str, Any] | None) -> Page:
@@ -175,8 +216,8 @@ class Mastodon(Server):
         """A notification or a status. None for what is no status (a new follower, should the server send one)."""
         status = item
         if "type" in item:
-            if item["type"] not in TYPES:
-                return None
+            if item["type"] not in TYPES or ("status" in item and item["status"] is None):
+                return None  # deleted before we looked
             status = item["status"]
         status = statuses.itself(status)
         reply_to = status.get("in_reply_to_id")
@@ -184,20 +225,35 @@ class Mastodon(Server):
             return statuses.post_of(status, us=self.us, root=None)
         above = self._above(statuses.local_id(status))
         if not above:
-            return statuses.post_of(status, us=self.us, root=None, thread=f"beneath:{reply_to}")
+            asked = self._parent(str(reply_to))
+            return statuses.post_of(status, us=self.us, root=None, parent=asked, thread=f"beneath:{reply_to}")
         parent = next((one for one in above if one.get("id") == reply_to), above[-1])
         return statuses.post_of(status, us=self.us, root=above[0], parent=statuses.name_of(parent))
 
     def _above(self, local_id: str) -> list[dict[str, Any]]:
-        """The statuses that this one goes on from, the first of all first; empty where the server does not say."""
+        """The statuses that this one goes on from, the first of all first; empty where the server does not say.
+
+        What is wrong with one conversation must not keep the others from being heard.
+        """
         try:
             context = self.decoded(self.call("GET", f"{STATUSES}/{local_id}/context"))
         except PlatformError as error:
-            if error.code in ("missing", "forbidden"):
+            if error.code in OF_ONE_ITEM:
                 return []
             raise
         ancestors = context.get("ancestors")
         return [one for one in ancestors if _is_status(one)] if isinstance(ancestors, list) else []
+
+    def _parent(self, local_id: str) -> str:
+        """The name of a status that is answered, asked for by itself; "" where the server does not say."""
+        try:
+            return statuses.name_of(self.decoded(self.call("GET", f"{STATUSES}/{local_id}")))
+        except PlatformError as error:
+            if error.code in OF_ONE_ITEM:
+                return ""
+            raise
+        except (KeyError, TypeError, ValueError):
+            return ""
 
     def reread(self, stream: str, raw: Any) -> Page:
         posts, malformed = read_each([raw], self._post)
@@ -278,22 +334,27 @@ class Mastodon(Server):
         if draft.action == "like":
             return [FrozenPart({"action": "like", "id": draft.target["id"], "uri": draft.target_id})]
         acct, is_direct = str(draft.target.get("acct") or ""), draft.action == "private"
-        # who is not named may not be told, and of a direct message the named ones are the recipients
-        address = "" if not acct or text.names(draft.text, acct, self.domain) else f"@{acct} "
+        # who is not named may not be told, and of a direct message all who are named are the recipients
+        if is_direct and (others := text.others(draft.text, {acct, self.handle}, self.domain)):
+            raise PlatformError("names_others", ", ".join(f"@{name}" for name in others), permanent=True)
+        address = f"@{acct} " if acct else ""
         most = self.limits(draft.action).max_length
-        later = address if is_direct else ""
-        pieces = cut(f"{address}{draft.text}", lambda piece: self.length(f"{later}{piece}") <= most)
+        pieces = cut(draft.text, lambda piece: self.length(f"{address}{piece}") <= most)
+        pieces = [
+            piece if (number and not is_direct) or text.names(piece, acct, self.domain) else f"{address}{piece}"
+            for number, piece in enumerate(pieces)
+        ]
         payloads = [
             {
                 "action": draft.action,
-                "text": f"{address}{piece}" if is_direct and address and number else piece,
+                "text": piece,
                 "reply_to": draft.target["id"],
                 "beneath": draft.target_id,
                 "visibility": "direct" if is_direct else _as_open_as(str(draft.target.get("visibility"))),
                 "key": secrets.token_hex(16),
                 "written_at": draft.written_at.isoformat(),
             }
-            for number, piece in enumerate(pieces)
+            for piece in pieces
         ]
         return [FrozenPart(payload) for payload in payloads]
 

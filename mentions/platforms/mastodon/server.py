@@ -68,8 +68,10 @@ class Server(Connector):
             return PlatformError("credentials", detail, permanent=True)
         if status == 403:
             return PlatformError("forbidden", detail, permanent=True)
-        if status in (404, 410):
+        if status in (404, 410) and said_in(response, "error"):
             return PlatformError("missing", detail, permanent=True)
+        if status in (404, 410):  # not in its API's words: something in front of it is out of order
+            return PlatformError("unavailable", detail, maybe_done=True)
         if status in (400, 422):
             return PlatformError("refused", detail, permanent=True)
         return PlatformError("undecodable", f"HTTP {status}", maybe_done=True)
@@ -124,11 +126,20 @@ class Server(Connector):
         return {"access_token": token, **ends}
 
     def described(self) -> dict[str, Any]:
-        """What the server says of itself: limits and version. Older servers have only the first form."""
+        """What the server says of itself: limits and version. Older servers have only the first form.
+
+        PlatformError where it is not well: who people are there depends on what it calls itself.
+        """
         for path in ("/api/v2/instance", "/api/v1/instance"):
             response = self.ask("GET", f"{self.base_url}{path}")
-            if response.status == 200:
-                return _facts(self.decoded(response))
+            if response.status == 429 or response.status >= 500:
+                raise self._refusal(response)
+            try:
+                if response.status == 200:
+                    return _facts(self.decoded(response))
+            except PlatformError as error:  # a page for people: it has the other form only
+                if error.code != "undecodable" or path.startswith("/api/v1"):
+                    raise
         return {}
 
 

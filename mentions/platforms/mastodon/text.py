@@ -6,6 +6,7 @@ As its validator counts: grapheme clusters, an address with a scheme as so many,
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Collection
 
 import regex
 
@@ -50,6 +51,13 @@ def names(text: str, acct: str, domain: str) -> bool:
     """Whether `text` mentions the person of this `acct`: what is local may carry the server's own domain."""
     wanted = full(acct, domain)
     return any(full(f"{hit[1]}@{hit[2]}" if hit[2] else hit[1], domain) == wanted for hit in MENTION.finditer(text))
+
+
+def others(text: str, accts: Collection[str], domain: str) -> list[str]:
+    """Who else is named in `text`, beside the people of these `accts`."""
+    known = {full(acct, domain) for acct in accts if acct}
+    found = (f"{hit[1]}@{hit[2]}" if hit[2] else hit[1] for hit in MENTION.finditer(text))
+    return list(dict.fromkeys(name for name in found if full(name, domain) not in known))
 
 
 def full(acct: str, domain: str) -> str:

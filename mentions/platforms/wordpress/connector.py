@@ -375,10 +375,10 @@ class WordPress(Connector):
     def send(self, payload: Mapping[str, Any]) -> Sent:
         number = payload["id"]
         if payload["action"] in ("approve", "spam"):
-            self._set_status(number, "approved" if payload["action"] == "approve" else "spam")
+            self._release(number, "approved" if payload["action"] == "approve" else "spam")
             return Sent(f"{payload['action']}:{number}")
         if payload.get("approve"):
-            self._set_status(number, "approved")
+            self._release(number, "approved")
         # plain text: what looks like a tag is shown, not obeyed
         body = {"post": payload["post"], "parent": number, "content": html.escape(str(payload["text"]), quote=False)}
         try:
@@ -388,6 +388,20 @@ class WordPress(Connector):
                 return found
             raise
         return _sent(answer)
+
+    def _release(self, number: int, status: str) -> None:
+        """Decide on a comment that is still held: what somebody has thrown away meanwhile is not published again."""
+        now = self._state_of(str(number))
+        if now == status:
+            return
+        if now not in ("hold", ""):
+            words = {
+                "trash": _("it is in the trash"),
+                "spam": _("it is marked as spam"),
+                "approved": _("it is approved"),
+            }
+            raise PlatformError("moderated", words.get(now, now), permanent=True)
+        self._set_status(number, status)
 
     def _set_status(self, number: int, status: str) -> None:
         """The same again changes nothing, so that a try after a lost answer is harmless."""

@@ -57,6 +57,7 @@ class X(Hearing):
                 "Kind of app",
                 "Enterprise apps may answer anybody and like.",
                 default="self_serve",
+                is_free=True,
                 choices=(("self_serve", "Self-serve (pay per use)"), ("enterprise", "Enterprise")),
             ),
             Setting(
@@ -64,6 +65,7 @@ class X(Hearing):
                 "Whose app",
                 "Reading one's own mentions costs a fifth where the account owns the app.",
                 default="no",
+                is_free=True,
                 choices=(("no", "Somebody else's"), ("yes", "This account's own")),
             ),
             Setting(
@@ -71,6 +73,7 @@ class X(Hearing):
                 "Long posts",
                 "Premium accounts may post up to 25,000 characters.",
                 default="no",
+                is_free=True,
                 choices=(("no", "280 characters, in threads"), ("yes", "Up to 25,000 characters")),
             ),
             ENDS,
@@ -224,6 +227,13 @@ class X(Hearing):
         return money.SUMMONED_REPLY if payload.get("summoned") else money.POST
 
     def send(self, payload: Mapping[str, Any]) -> Sent:
+        try:
+            return self._done(payload)
+        except PlatformError as error:
+            error.only = "private" if payload["action"] == "private" else "public"  # each has limits of its own
+            raise
+
+    def _done(self, payload: Mapping[str, Any]) -> Sent:
         if payload["action"] == "like":
             self.call("POST", f"/2/users/{self.me}/likes", body={"tweet_id": payload["id"]})
             return Sent(f"like:{payload['first']}")

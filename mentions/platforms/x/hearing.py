@@ -32,6 +32,8 @@ FIRST_LOOK = dt.timedelta(days=6, hours=23)  # recent search reaches seven days 
 KEPT_DIRECTS = dt.timedelta(days=29, hours=23)
 SECOND = dt.timedelta(seconds=1)
 LONGEST_QUERY = 512
+SHOWN_MENTIONS = 800  # however many there are
+QUOTED, QUOTE_PAGES = 25, 4
 MOST_PAGES = 50
 MOST_DIRECT_PAGES = 12  # of the 15 requests in 15 minutes, and there is no `until_id` to go on from
 DIRECT = {
@@ -66,6 +68,7 @@ class Hearing(Session):
         known, token, resumed = str(cursor.get("since_id") or ""), "", until
         begin = time_of(span["start_time"], "cursor") if "start_time" in span else None
         summons = "perhaps" if path.endswith("/mentions") else "no"
+        reached = int(cursor.get("reached", 0))
         for _number in range(MOST_PAGES):
             price = self._price if path.endswith("/mentions") else money.POST_READ
             given = {**params, **span, "max_results": self.afford(100, least, price)}
@@ -84,16 +87,19 @@ class Hearing(Session):
             items = _items(answer)
             self.charge("posts read", len(items), len(items) * price)
             newest = newest or posts.newest(items) or known
+            reached += len(items)
             lowest = posts.oldest(items)
             token = _next_token(answer, token)
             goes_on = bool(token) or ("meta" not in answer and bool(lowest) and lowest != until)
             fresh = [item for item in items if begin is None or not _is_before(item, begin)]
             goes_on = goes_on and len(fresh) == len(items)
             until = lowest or until
-            on_the_way = {**span, "newest": newest, "until_id": until} if until else None
+            on_the_way = {**span, "newest": newest, "until_id": until, "reached": reached} if until else None
             yield self._page(fresh, answer, on_the_way if goes_on else _done(newest), summons)
             if not goes_on:
-                return
+                break
+        if summons == "perhaps" and reached >= SHOWN_MENTIONS:
+            raise PlatformError("backlog", f"X shows the newest {SHOWN_MENTIONS} mentions")
 
     def read_price(self, stream: str) -> int:
         return {"mentions": self._price, "search": money.POST_READ}.get(stream, 0)
@@ -132,8 +138,9 @@ class Hearing(Session):
 
     def _quotes(self, cursor: Mapping[str, Any]) -> Iterator[Page]:
         """Posts that quote our newest ones: asked for where a count of quotes has grown, or is not told."""
-        self.afford(10, 10, self._price)
-        answer = self.spelt(f"/2/users/{self.me}/tweets", {"max_results": 10, "exclude": "retweets"})
+        most = self.afford(QUOTED, 5, self._price)
+        # replies are many on a support account, and quoted by few
+        answer = self.spelt(f"/2/users/{self.me}/tweets", {"max_results": most, "exclude": "retweets,replies"})
         ours = [item for item in _items(answer) if isinstance(item, dict) and isinstance(item.get("id"), str)]
         self.charge("posts read", len(ours), len(ours) * self._price)
         before = cursor.get("counts")
@@ -144,18 +151,33 @@ class Hearing(Session):
             counts[name] = int(known.get(name, 0))
             if count is not None and count <= counts[name]:
                 continue
-            most = self.afford(100, 10, money.POST_READ)
+            grown, read = QUOTE_PAGES * 100 if count is None else count - counts[name], 0
+            for page, found in self._quotes_of(name, grown):
+                read += found
+                yield page
+            counts[name] = max(counts[name], min(count, counts[name] + read) if count is not None else 0)
+        yield Page(cursor={"counts": counts})
+
+    def _quotes_of(self, name: str, most: int) -> Iterator[tuple[Page, int]]:
+        """Pages of what quotes one post, the newest first, until as many are read as are new."""
+        token, read = "", 0
+        for _number in range(QUOTE_PAGES):
+            params = {"max_results": self.afford(100, 10, money.POST_READ)}
             try:
-                quotes = self.spelt(f"/2/tweets/{name}/quote_tweets", {"max_results": most})
+                answer = self.spelt(
+                    f"/2/tweets/{name}/quote_tweets", {**params, **({"pagination_token": token} if token else {})}
+                )
             except PlatformError as error:
                 if error.code != "missing":
                     raise
-                continue
-            items = _items(quotes)
+                return
+            items = _items(answer)
             self.charge("posts read", len(items), len(items) * money.POST_READ)
-            counts[name] = max(counts[name], min(count, len(items)) if count is not None else 0)
-            yield self._page(items, quotes, None, "yes")
-        yield Page(cursor={"counts": counts})
+            read += len(items)
+            yield self._page(items, answer, None, "yes"), len(items)
+            token = _next_token(answer, token)
+            if not token or read >= most:
+                return
 
     def queries(self, search: Search) -> list[str]:
         """As few as X's 512 characters allow; what we say ourselves and reposts are left out there."""

@@ -34,16 +34,22 @@ def is_signed(secret: str, headers: Mapping[str, str], body: bytes) -> bool:
 def event_of(pushed: Any) -> Event:
     data = pushed["data"]
     kind = text_of(data["event_type"], "event_type")
+    stream = "direct" if kind.startswith("dm.") else "mentions"
+    chosen = data.get("filter")
+    owner = chosen.get("user_id") if isinstance(chosen, dict) else None
     return Event(
-        text_of(data["event_uuid"], "event_uuid"), "direct" if kind.startswith("dm.") else "mentions", _at(data)
+        text_of(data["event_uuid"], "event_uuid"), stream, _at(data), str(owner) if isinstance(owner, str | int) else ""
     )
 
 
 def _at(data: Mapping[str, Any]) -> dt.datetime | None:
     payload = data.get("payload")
+    events = payload.get("direct_message_events") if isinstance(payload, dict) else None
     try:
+        if isinstance(events, list) and events:  # as the API before wrote it
+            return dt.datetime.fromtimestamp(int(events[0]["created_timestamp"]) / 1000, dt.UTC)
         return time_of(payload["created_at"], "created_at") if isinstance(payload, dict) else None
-    except (KeyError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -94,7 +94,7 @@ class Session(Connector):
     def authorise(self, back: str, state: str) -> Authorisation:
         client = str(self.settings.get("client_id") or "")
         if not client:
-            raise PlatformError("settings", "the client id of your app is missing", permanent=True)
+            raise PlatformError("settings", "the client id of your app is missing", permanent=True, only="client_id")
         verifier, challenge = pkce()
         asked = {
             "response_type": "code",
@@ -191,6 +191,8 @@ class Session(Connector):
 
 def _why_forbidden(detail: str) -> str:
     """What a 403 is about: X has one for many things."""
+    if "one or more participants" in detail or "blocked" in detail:
+        return "out_of_reach"
     is_about_replies = "reply" in detail or "replies" in detail
     if is_about_replies and any(
         word in detail for word in ("mention", "summon", "engaged", "not allowed", "not permitted")
