@@ -24,6 +24,7 @@ class Ability:
     why_not: str = ""
     max_length: int = 10_000
     max_parts: int = 1
+    where: str = ""  # to whom or where it goes, where that is not plain
 
 
 class Mouth(Protocol):

@@ -78,7 +78,7 @@ def all_sources(request: HttpRequest) -> HttpResponse:
     used = money.used_by([row.account_id for row in rows_found])
     open_items = Quarantine.objects.visible_to(request.user).filter(settled_at=None)
     aside = dict(open_items.order_by().values("source").annotate(count=Count("id")).values_list("source", "count"))
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "source": row,
             "health": health(row, now),
@@ -87,6 +87,7 @@ def all_sources(request: HttpRequest) -> HttpResponse:
             "used": used[row.account_id],
             "for_reading": money.for_reading(row.account.monthly_budget),
             "left": money.left(row.account.monthly_budget, money.dollars(used[row.account_id].micros_month), now),
+            "shares": [other.account_id for other in rows_found].count(row.account_id) > 1,
             "requests": used[row.account_id].month.get(money.REQUESTS, 0),
             "spent": money.dollars(used[row.account_id].micros_month),
             "spent_today": money.dollars(used[row.account_id].micros_today),
@@ -97,10 +98,22 @@ def all_sources(request: HttpRequest) -> HttpResponse:
         }
         for row in rows_found
     ]
+    rows.sort(key=lambda row: URGENCY.index(row["health"].code))  # what needs somebody stands first
     offered = (
         [registry.platform(key) for key in registry.offered()] if may_anywhere(request.user, "source.edit") else []
     )
-    return _page(request, "desk/sources.html", {"sources": rows, "offered": offered, "title": _("Sources")})
+    context = {
+        "sources": rows,
+        "offered": offered,
+        "trouble": sum(row["health"].code in URGENCY[:TROUBLE] for row in rows),
+        "reads_back": any(row["past"] and row["past"]["row"].finished_at is None for row in rows),
+        "title": _("Sources"),
+    }
+    return _page(request, "desk/sources.html", context)
+
+
+URGENCY = ("reconnect", "broken", "late", "ending", "throttled", "new", "fresh", "paused")
+TROUBLE = 4  # of these, the first so many
 
 
 SHOWN_AFTER = dt.timedelta(days=1)
@@ -152,7 +165,7 @@ def add_source(request: HttpRequest, key: str) -> HttpResponse:
                 _keep_secrets(request, platform, wanted.settings)
                 form.loosen()
     title = _("Listen to %(platform)s") % {"platform": platform.name}
-    context = {"form": form, "title": title, "platform": platform, "found": found}
+    context = {"form": form, "title": title, "platform": platform, "found": found, "back": _back(request)}
     return _page(request, "desk/source_form.html", context, 400 if form.errors else 200)
 
 
@@ -184,7 +197,8 @@ def _to_the_platform(request: HttpRequest, form: SourceForm) -> HttpResponse:
                 request, "desk/authorise.html", {"url": begun.url, "platform": platform, "title": platform.name}
             )
     title = _("Listen to %(platform)s") % {"platform": platform.name}
-    return _page(request, "desk/source_form.html", {"form": form, "title": title, "platform": platform}, 400)
+    context = {"form": form, "title": title, "platform": platform, "back": _back(request)}
+    return _page(request, "desk/source_form.html", context, 400)
 
 
 def _back(request: HttpRequest) -> str:
@@ -262,7 +276,7 @@ def read_back(request: HttpRequest, source_id: int) -> HttpResponse:
             form.add_error(None, str(conflict))
         else:
             flash.success(request, _("It is read back from now on; this page shows how far it is."))
-            return redirect("desk:sources")
+            return redirect(f"{reverse('desk:sources')}#source-{source.pk}")
     return _settings_page(request, source, past=form)
 
 

@@ -51,6 +51,7 @@ class SourceForm(forms.Form):
         if not any(stream.takes_query for stream in platform.streams):
             del self.fields["query"]
         add_settings(self, platform)
+        self.has_secrets = any(setting.secret for setting in platform.settings)
         self.loosen()
 
     def loosen(self) -> None:
@@ -185,4 +186,5 @@ def _about(source: Source) -> str:
     per_hundred = reading_back.price(source, 100)
     if not per_hundred:
         return _("Items, to the nearest page. Reading costs nothing here.")
-    return _("Items. A hundred cost $%(price)s at most; it never reads more than you say.") % {"price": per_hundred}
+    words = _("Items. A hundred cost $%(price)s at most, 500 $%(more)s; it never reads more than you say.")
+    return words % {"price": per_hundred, "more": reading_back.price(source, 500)}

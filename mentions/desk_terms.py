@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -19,9 +20,11 @@ from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Brand
 from helpdesk.permissions import brands_where
 from helpdesk.workflow.tickets import Refused
-from mentions import terms
+from mentions import sources, terms
 from mentions.models import Account, Term
 from mentions.platforms import registry
+
+NOTHING: Mapping[int, Any] = {}
 
 
 def urls(desk: DeskSite) -> list[Any]:
@@ -53,6 +56,7 @@ class TermForm(forms.Form):
         r"^[a-z]{2,3}$",
         label=gettext_lazy("Language"),
         required=False,
+        error_messages={"invalid": gettext_lazy("Write it in two letters, such as sv for Swedish.")},
         help_text=gettext_lazy("Two letters, such as sv; empty: any."),
     )
     near_misses = forms.BooleanField(
@@ -101,15 +105,7 @@ def edit_term(request: HttpRequest, term_id: int) -> HttpResponse:
     """One term: its words, and for each account that can be searched what the last day would have brought."""
     term = get_object_or_404(Term.objects.visible_to(request.user).select_related("brand"), pk=term_id)
     demand(request, "source.edit", term.brand_id)
-    initial = {
-        "brand": term.brand_id,
-        "name": term.name,
-        "language": term.language,
-        "near_misses": term.near_misses,
-        "include": "\n".join(term.include),
-        "exclude": "\n".join(term.exclude),
-    }
-    form = TermForm(request.POST or None, brands=[term.brand_id], initial=initial)
+    form = _form_of(term, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             terms.change(term.pk, me(request), **form.values())
@@ -118,13 +114,34 @@ def edit_term(request: HttpRequest, term_id: int) -> HttpResponse:
         else:
             flash.success(request, _("Saved: it is asked for in these words from now on."))
             return redirect("desk:term", term_id=term.pk)
-    context = {
-        "term": term,
-        "form": form,
-        "accounts": _searchable(term),
-        "listening": set(term.sources.filter(is_active=True).values_list("account", flat=True)),
-        "title": term.name,
+    return _term_page(request, term, form)
+
+
+def _form_of(term: Term, data: Any = None) -> TermForm:
+    initial = {
+        "brand": term.brand_id,
+        "name": term.name,
+        "language": term.language,
+        "near_misses": term.near_misses,
+        "include": "\n".join(term.include),
+        "exclude": "\n".join(term.exclude),
     }
+    return TermForm(data, brands=[term.brand_id], initial=initial)
+
+
+def _term_page(request: HttpRequest, term: Term, form: TermForm, previews: Mapping[int, Any] = NOTHING) -> HttpResponse:
+    """`previews`: by account, what a preview found there."""
+    listening = set(term.sources.filter(is_active=True).values_list("account", flat=True))
+    rows = [
+        {
+            "account": account,
+            "listens": account.pk in listening,
+            "found": previews.get(account.pk),
+            "is_paid": registry.platform(account.platform).is_paid,
+        }
+        for account in _searchable(term)
+    ]
+    context = {"term": term, "form": form, "accounts": rows, "title": term.name}
     return _page(request, "desk/term.html", context, 400 if form.errors else 200)
 
 
@@ -140,11 +157,11 @@ def listen(request: HttpRequest, term_id: int) -> HttpResponse:
         return redirect("desk:term", term_id=term.pk)
     try:
         if "preview" in request.POST:
-            found = terms.preview(account, term)
-            words = {"count": found.count, "read": found.read, "name": account.channel.name}
-            flash.info(request, _("%(name)s, the last day: %(count)d fit, of %(read)d read.") % words)
-            for post in found.posts:
-                flash.info(request, f"{post.author.name or post.author.handle}: {post.text[:200]}")
+            return _term_page(request, term, _form_of(term), {account.pk: terms.preview(account, term)})
+        if "stop" in request.POST:
+            for source in term.sources.filter(account=account, is_active=True):
+                sources.change(source.pk, me(request), is_active=False)
+            flash.success(request, _("No longer listened for on %(name)s.") % {"name": account.channel.name})
         else:
             terms.listen(term.pk, account, me(request))
             flash.success(request, _("Listening for it on %(name)s.") % {"name": account.channel.name})

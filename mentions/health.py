@@ -41,7 +41,11 @@ def health(source: Source, now: dt.datetime) -> Health:
         return Health("new", _("Not yet heard"))
     last = source.expected_at or source.last_fine_at or source.created_at  # slowed down for money, it is not late
     if source.failures or now - last > patience(source):
-        return Health("late", _("Late"), why or _("No worker has looked for a while. Is `manage.py up` running?"))
+        return Health(
+            "late",
+            _("Late"),
+            why or _("No worker has looked for a while. Whoever runs the server can tell why (`manage.py doctor`)."),
+        )
     ends_on = accounts.ends_on(source.account)
     if ends_on is not None and accounts.ends_soon(source.account, now):
         day = date_format(ends_on, "j F")

@@ -12,8 +12,9 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
 
-from helpdesk.models import Channel, Message, Profile
+from helpdesk.models import Channel, Delivery, Message, Profile
 from helpdesk.ports import Ability, FrozenPart, ReplyRefused, ports
+from helpdesk.states import PENDING_PART_STATES
 
 if TYPE_CHECKING:
     from mentions.platforms.base import Connector
@@ -28,8 +29,14 @@ class PlatformMouth:
         why = self._why_not(channel, action, reply_to)
         if why:
             return Ability(False, why)
-        limits = _closed(channel).limits(action, _reference(reply_to))
-        return Ability(True, max_length=limits.max_length, max_parts=limits.max_parts)
+        connector, target = _closed(channel), _reference(reply_to)
+        limits = connector.limits(action, target)
+        return Ability(
+            True,
+            max_length=limits.max_length,
+            max_parts=limits.max_parts,
+            where=connector.where(action, target) if target else "",
+        )
 
     def _why_not(self, channel: Channel, action: str, reply_to: Message | None) -> str:
         from mentions.platforms import registry
@@ -61,8 +68,16 @@ class PlatformMouth:
 
         if not registry.platform(channel.platform).moderates:
             return set()
-        held = Mention.objects.filter(message__in=messages, deleted_at=None, reference__held=True)
-        return set(held.values_list("message", flat=True))
+        rows = Mention.objects.filter(message__in=messages, deleted_at=None, reference__held=True)
+        held = set(rows.values_list("message", flat=True))
+        if not held:
+            return set()
+        decided = Delivery.objects.filter(
+            reply_to__in=held,
+            action__in=[Delivery.Action.APPROVE, Delivery.Action.SPAM],
+            state__in=PENDING_PART_STATES,
+        )
+        return held - set(decided.values_list("reply_to", flat=True))
 
     def length(self, channel: Channel, text: str) -> int:
         return _closed(channel).length(text)

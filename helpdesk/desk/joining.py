@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,11 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from helpdesk import erasing, joining
 from helpdesk.desk.tickets import demand, me, verb
-from helpdesk.models import Customer, Ticket
+from helpdesk.models import Customer, Joining, Profile, Ticket
 from helpdesk.workflow.tickets import Conflict, Refused
 
 BIGGEST = 2**63 - 1
@@ -39,7 +41,7 @@ def _numbered(request: HttpRequest, row: Ticket) -> Ticket:
     number = _key(request, "number", words)
     found = Ticket.objects.filter(brand=row.brand_id, number=number).first() if number < 2**31 else None
     if found is None:
-        raise Refused("number", "unknown", words)
+        raise Refused("number", "unknown", _("There is no ticket #%(number)d.") % {"number": number})
     return found
 
 
@@ -65,7 +67,11 @@ def split(request: HttpRequest, row: Ticket) -> str:
 
 @verb("customer.join")
 def join(request: HttpRequest, row: Ticket) -> str:
-    joining.join(row.customer_id, _key(request, "other", _("Choose who it is.")), me(request))
+    if "number" in request.POST:  # by a ticket of theirs
+        other = _numbered(request, row).customer_id
+    else:
+        other = _key(request, "other", _("Choose who it is."))
+    joining.join(row.customer_id, other, me(request))
     return _("One person from now on. It can be undone beside the conversation.")
 
 
@@ -78,7 +84,7 @@ def distinguish(request: HttpRequest, row: Ticket) -> str:
 @verb("customer.join")
 def separate(request: HttpRequest, row: Ticket) -> str:
     joining.separate(row.customer_id, _key(request, "profile", _("Choose which of their handles.")), me(request))
-    return _("A customer of its own now.")
+    return _("A customer of its own now. “Is also” beside the conversation joins the two again.")
 
 
 @verb("customer.join")
@@ -100,7 +106,14 @@ def erase(request: HttpRequest, customer_id: int) -> HttpResponse:
         except Conflict as conflict:
             flash.error(request, str(conflict))
         else:
-            flash.success(request, _("Erased: %(messages)d messages in %(tickets)d tickets.") % asdict(outcome))
+            counts = asdict(outcome)
+            said = ngettext("%(count)d message", "%(count)d messages", counts["messages"])
+            where = ngettext("%(count)d ticket", "%(count)d tickets", counts["tickets"])
+            flash.success(
+                request,
+                _("Erased: %(said)s in %(where)s.")
+                % {"said": said % {"count": counts["messages"]}, "where": where % {"count": counts["tickets"]}},
+            )
         return redirect("desk:inbox", view="next")
     context = {
         **site.each_context(request),
@@ -114,7 +127,31 @@ def erase(request: HttpRequest, customer_id: int) -> HttpResponse:
 
 def beside(row: Ticket) -> dict[str, Any]:
     """What the person's panel shows of this."""
+    found = joining.suggestions(row.customer)
+    joined = list(row.customer.joinings.filter(undone_at=None).select_related("other", "by").order_by("-id")[:5])
     return {
-        "suggestions": joining.suggestions(row.customer),
-        "joinings": list(row.customer.joinings.filter(undone_at=None).select_related("other").order_by("-id")[:5]),
+        "suggestions": [{"who": one, **about} for one, about in zip(found, _known_of(found), strict=True)],
+        "joinings": [{"row": one, "handles": handles} for one, handles in zip(joined, _moved(joined), strict=True)],
     }
+
+
+def _known_of(found: Sequence[joining.Suggestion]) -> list[dict[str, Any]]:
+    """What helps to tell whether it is the same person: their handles, and the ticket they were last heard in."""
+    ids = [one.customer.pk for one in found]
+    if not ids:
+        return []
+    profiles: dict[int, list[Profile]] = {}
+    for profile in Profile.objects.filter(customer__in=ids).order_by("id")[:100]:
+        profiles.setdefault(profile.customer_id, []).append(profile)
+    last: dict[int, Ticket] = {}
+    for ticket in Ticket.objects.filter(customer__in=ids).order_by("-last_inbound_at", "-id")[:100]:
+        last.setdefault(ticket.customer_id, ticket)
+    return [{"profiles": profiles.get(key, [])[:3], "ticket": last.get(key)} for key in ids]
+
+
+def _moved(joined: Sequence[Joining]) -> list[str]:
+    """The handles that each joining brought."""
+    moved: list[list[int]] = [list(dict(row.moved).get("profiles", [])) for row in joined]
+    ids = {key for keys in moved for key in keys}
+    names = {row.pk: row.handle or row.name for row in Profile.objects.filter(pk__in=ids)} if ids else {}
+    return [", ".join(name for key in keys if (name := names.get(key, ""))) for keys in moved]

@@ -153,7 +153,7 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
     return {
         "abilities": abilities,
         "latest": public,
-        "mode": draft.get("mode") or (modes[0] if modes else "call"),
+        "mode": draft.get("mode") or (modes[0] if modes else "call" if row.platform == "manual" else "note"),
         "text": draft.get("text", ""),
         "error": draft.get("error", ""),
     }
@@ -317,7 +317,9 @@ def moderate(request: HttpRequest, row: Ticket) -> str:
     if not form.is_valid():
         raise Refused("action", "unknown", _("Choose to approve it or to mark it as spam."))
     replies.moderate(row.pk, me(request), form.cleaned_data["message"], form.cleaned_data["action"])
-    return _("It will appear there.") if form.cleaned_data["action"] == "approve" else _("Marked as spam there.")
+    if form.cleaned_data["action"] == "approve":
+        return _("It will appear there in a moment.")
+    return _("It will be marked as spam there in a moment; its words stay here.")
 
 
 class AssignForm(forms.Form):

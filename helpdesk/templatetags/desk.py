@@ -88,7 +88,9 @@ def ago(at: dt.datetime | None) -> SafeString | str:
     except OverflowError:  # at the calendar's edge
         local = at
     past = timezone.now() - at
-    if past < dt.timedelta(minutes=1):
+    if past < -dt.timedelta(minutes=1):
+        said = _("in %(span)s") % {"span": span(past.total_seconds())}
+    elif past < dt.timedelta(minutes=1):
         said = _("just now")
     elif past < dt.timedelta(hours=20):
         said = _("%(span)s ago") % {"span": span(past.total_seconds())}
@@ -114,9 +116,9 @@ def tint(name: str) -> int:
 
 
 @register.filter
-def https(address: str) -> str:
+def https(address: str | None) -> str:
     """An address fit for a link: https only, else ""."""
-    return address if address.startswith("https://") else ""
+    return address if address and address.startswith("https://") else ""
 
 
 @register.filter

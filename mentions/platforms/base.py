@@ -477,6 +477,10 @@ class Connector(ABC):
         """Why `action` on this item is not possible here, as a sentence; "" where it is. Makes no request."""
         return ""
 
+    def where(self, action: str, target: Mapping[str, Any]) -> str:
+        """Where an answer to this goes, in a few words; "" where nobody could be in doubt. Makes no request."""
+        return ""
+
     def freeze(self, draft: Draft) -> list[FrozenPart]:
         """The parts of a reply, fixed for good. Makes no request."""
         raise PlatformError("refused", "read-only", permanent=True)

@@ -99,6 +99,21 @@ def test_tab_reaches_everything_and_shows_where_it_is(desk: Desk, busy_ticket: T
     assert {"hd-assignee", "hd-priority", "mode", "hd-text"} <= seen
 
 
+def test_the_menu_shows_both_of_its_forms_and_escape_closes_it(desk: Desk, busy_ticket: Ticket) -> None:
+    page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
+    page.locator(".hd-menu summary").first.click()
+    link, merge = (page.locator(f".hd-menu-body form[action*='/{verb}/']") for verb in ("link", "merge"))
+    boxes = [form.bounding_box() for form in (link, merge)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"] + 1
+    page.keyboard.press("Escape")
+    assert not link.is_visible()
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    heights = [box["y"] for verb in page.locator(".hd-verbs > *").all() if (box := verb.bounding_box())]
+    assert max(heights) - min(heights) < 8, "the verbs stand in one line"
+
+
 def test_a_double_click_answers_once(desk: Desk, busy_ticket: Ticket) -> None:
     page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
     page.fill("#hd-text", "Only once, please.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from helpdesk import joining, summary
+from helpdesk import erasing, joining, summary
 from helpdesk.models import Customer, Deadline, Event, Message, Participant, Profile, Ticket, TicketLink
 from helpdesk.workflow import tickets
 from helpdesk.workflow.tickets import Conflict, Refused
@@ -188,3 +188,40 @@ class TestPeople:
         assert joined.status_code == 201
         undone = api.post(f"/api/v1/customers/{one.pk}/undo/", {"joining": joined.json()["id"]}, format="json")
         assert [row["handle"] for row in undone.json()["profiles"]] == ["analind"]
+
+
+class TestOnTheDesk:
+    def test_a_merged_ticket_leads_to_the_other_one_and_offers_nothing_else(self, world: World) -> None:
+        first, second = two_of_ana(world)
+        joining.merge(second.pk, first.pk, world.lead)
+        page = world.desk(world.lead).get(f"/desk/tickets/{second.pk}/").content.decode()
+        assert f'href="/desk/tickets/{first.pk}/"' in page
+        for offered in ("/reopen/", 'id="hd-composer"', "/merge/", "Nothing has been said yet"):
+            assert offered not in page
+
+    def test_a_person_is_joined_by_a_ticket_of_theirs(self, world: World) -> None:
+        ana, ben = world.ticket("one"), world.ticket("two", who="ben")
+        desk = world.desk(world.lead)
+        there_is_none = desk.post(f"/desk/tickets/{ana.pk}/join/", {"number": "999"})
+        assert "There is no ticket #999." in there_is_none.content.decode()
+        desk.post(f"/desk/tickets/{ana.pk}/join/", {"number": str(ben.number)})
+        ben.refresh_from_db()
+        assert ben.customer_id == ana.customer_id
+        assert "Joined with ben" in " ".join(desk.get(f"/desk/tickets/{ana.pk}/").content.decode().split())
+
+    def test_what_is_said_of_a_likely_person_helps_to_decide(self, world: World) -> None:
+        ana = world.ticket("one")
+        other = world.ticket("two", who="ben")
+        Customer.objects.update(name="Ana Lindqvist")
+        page = " ".join(world.desk(world.lead).get(f"/desk/tickets/{ana.pk}/").content.decode().split())
+        perhaps = page[page.index("Perhaps the same person") :]
+        assert f'href="/desk/tickets/{other.pk}/"' in perhaps
+        assert "ben" in perhaps.split("</ul>")[0]
+
+    def test_what_was_erased_says_so(self, world: World) -> None:
+        ana = world.ticket("one")
+        erasing.erase(ana.customer_id, world.owner)
+        page = world.desk(world.owner).get(f"/desk/tickets/{ana.pk}/").content.decode()
+        assert "Erased by us" in page
+        assert "They deleted this" not in page
+        assert f"/desk/customers/{ana.customer_id}/erase/" not in page

@@ -145,3 +145,18 @@ def test_looking_for_phrases_takes_no_time_whatever_the_text(world: World) -> No
     terms.matches(made, "a" * 20_000)
     terms.matches(made, "northwind " * 2_000)
     assert time.process_time() - begun < 2
+
+
+def test_on_the_desk_a_preview_stands_beside_its_account_and_listening_can_stop(world: World, x: FakeX) -> None:
+    ours = account(world, x)
+    made = term(world, include=["northwind rail"])
+    x.post(x.add_account("ana"), "the northwind rail is late again")
+    desk, path = world.desk(world.manager), f"/desk/terms/{made.pk}/listen/"
+    shown = " ".join(desk.post(path, {"account": ours.pk, "preview": "1"}).content.decode().split())
+    assert "The last day: 1 fit, of 1 read." in shown
+    assert "the northwind rail is late again" in shown
+    assert not Source.objects.filter(term=made).exists()
+    desk.post(path, {"account": ours.pk})
+    assert Source.objects.filter(term=made, is_active=True).exists()
+    desk.post(path, {"account": ours.pk, "stop": "1"})
+    assert not Source.objects.filter(term=made, is_active=True).exists()

@@ -121,7 +121,7 @@ class TestHeldComments:
         ticket, message = Ticket.objects.get(), Message.objects.get()
         assert Mention.objects.get().reference["held"] is True
         page = world.desk(world.agent).get(f"/desk/tickets/{ticket.pk}/").content.decode()
-        assert "Held on WordPress" in page
+        assert "nobody sees it there until it is approved" in page
         api = world.api(world.agent)
         body = {"message": message.pk, "action": "approve"}
         approved = api.post(f"/api/v1/tickets/{ticket.pk}/moderate/", body, format="json")

@@ -34,6 +34,18 @@ function move(step) {
   const here = focused >= 0 ? focused : rows.findIndex((row) => row.hasAttribute("aria-current"));
   rows[Math.min(Math.max(here + step, 0), rows.length - 1)]?.focus();
 }
+// what cannot be taken back is asked for once more
+document.addEventListener("click", (event) => {
+  const words = within(event.target, "[data-confirm]")?.dataset.confirm;
+  if (words && !window.confirm(words)) event.preventDefault();
+});
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.hd-menu[open]");
+  if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+});
+document.addEventListener("toggle", (event) => { if (event.target.matches?.("details.hd-html[open]")) event.target.scrollIntoView({ block: "start" }); }, true);
+// a form that was refused begins at what is to be changed
+window.addEventListener("load", () => document.querySelector(".hd-form [aria-invalid=true]")?.focus());
 document.addEventListener("click", (event) => {
   document.querySelectorAll("details.hd-menu[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
 });
@@ -96,6 +108,8 @@ document.addEventListener("DOMContentLoaded", () => {
     if (!mode) return;
     form.dataset.mode = mode.value;
     send.textContent = names[mode.value];
+    const where = form.querySelector("[data-where-to]");
+    if (where) where.textContent = mode.dataset.where || "";
     text.placeholder = hints[mode.value];
     const used = size(text.value.trim()), most = Number(mode.dataset.most), parts = Number(mode.dataset.parts);
     const posts = Math.max(1, Math.ceil(used / most));

@@ -92,17 +92,17 @@ def answer(account_id: int, payload: Mapping[str, Any], at: dt.datetime) -> None
     """What we send: a like leaves its key, a reply its words."""
     parent = by_key(account_id, [str(payload.get("parent", ""))]).get(str(payload.get("parent", "")))
     if payload["action"] in ("approve", "spam"):
-        moderate(account_id, str(payload["parent"]), at if payload["action"] == "spam" else None)
+        moderate(account_id, str(payload["parent"]))
         return
     words = "♥" if payload["action"] == "like" else str(payload["text"])
     say(account_id, str(payload["key"]), "", words, at, parent=parent, is_private=payload["action"] == "private")
 
 
-def moderate(account_id: int, key: str, gone_at: dt.datetime | None) -> None:
-    """A held comment appears, or goes."""
+def moderate(account_id: int, key: str) -> None:
+    """A held comment waits no more: it appears, or is kept as spam where nobody sees it."""
     for row in DemoPost.objects.filter(account=account_id, key=key):
-        row.about, row.deleted_at = {**row.about, "held": False}, gone_at
-        row.save(update_fields=["about", "deleted_at"])
+        row.about = {**row.about, "held": False}
+        row.save(update_fields=["about"])
 
 
 def react(account_id: int, external_id: str, text: str, answered_at: dt.datetime, at: dt.datetime) -> None:

@@ -303,7 +303,14 @@ class Email(Connector):
     def limits(self, action: str, target: Mapping[str, Any] = NOTHING) -> Limits:
         return Limits(MAX_LENGTH)
 
+    def where(self, action: str, target: Mapping[str, Any]) -> str:
+        if action == "public":
+            return _("To the list %(address)s") % {"address": target.get("list") or ""}
+        return _("To %(address)s") % {"address": target.get("to") or ""}
+
     def why_not(self, action: str, target: Mapping[str, Any]) -> str:
+        if action == "public" and not target.get("list"):
+            return _("This came by mail to us alone: it is answered privately.")
         if action == "private" and not target.get("to") and target.get("list"):
             return _("The list hides the address of who wrote this: only the list can be answered.")
         return ""

@@ -333,23 +333,24 @@ class WordPress(Connector):
         shown = self._items({**params, **signed})
         present = {str(item["id"]) for item in shown if isinstance(item, dict) and "id" in item}
         for name in [name for name in known if name not in present]:
-            status = self._state_of(name)
-            if status in GONE:
+            item = self._alone(name)
+            if str(item.get("status") or "") in GONE:
                 gone.append(known[name])
+            elif item.get("id"):  # marked as spam there: lists leave it out, its words are kept
+                shown.append(item)
         posts, malformed = read_each(shown, self._post)
         return Found(tuple(posts), tuple(gone), tuple(malformed))
 
-    def _state_of(self, name: str) -> str:
-        """Of a comment that a list left out: trash where it is gone; "" where we may not know."""
+    def _alone(self, name: str) -> dict[str, Any]:
+        """A comment that a list left out, by itself: {"status": "trash"} where it is gone; {} where we may not know."""
         try:
-            item = self.decoded(self.call("GET", f"{COMMENTS}/{name}", {"context": "edit"} if self.is_signed else {}))
+            return self.decoded(self.call("GET", f"{COMMENTS}/{name}", {"context": "edit"} if self.is_signed else {}))
         except PlatformError as error:
             if error.code == "missing":
-                return "trash"
+                return {"status": "trash"}
             if error.code in ("forbidden", "credentials") and not self.is_signed:
-                return ""
+                return {}
             raise
-        return str(item.get("status") or "")
 
     # --- answering ---------------------------------------------------------------------------------------------
 
@@ -391,7 +392,7 @@ class WordPress(Connector):
 
     def _release(self, number: int, status: str) -> None:
         """Decide on a comment that is still held: what somebody has thrown away meanwhile is not published again."""
-        now = self._state_of(str(number))
+        now = str(self._alone(str(number)).get("status") or "")
         if now == status:
             return
         if now not in ("hold", ""):
