@@ -77,6 +77,7 @@ class SourceForm(forms.Form):
 
 def add_settings(form: forms.Form, platform: Platform, *, kept: dict[str, Any] | None = None) -> None:
     """The platform's settings as fields named `settings.<name>`; secrets are never shown again."""
+    form.more = {f"settings.{setting.name}" for setting in platform.settings if setting.is_more}  # type: ignore[attr-defined]
     for setting in platform.settings:
         widget: Any = (
             forms.PasswordInput(attrs={"autocomplete": "off"})

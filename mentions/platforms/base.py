@@ -110,6 +110,7 @@ class Setting:
     is_page: bool = False  # of a URL: one document, whose last slash is part of its name
     choices: tuple[tuple[str, str], ...] = ()  # where only these will do: value and what people read
     is_date: bool = False  # YYYY-MM-DD
+    is_more: bool = False  # few need it: folded away in forms
     is_free: bool = False  # changes neither where we log in nor as whom: a stored secret stays good
 
 
@@ -119,6 +120,7 @@ ENDS = Setting(
     "Where the platform gave it an end: that day, as YYYY-MM-DD. Managers are told two weeks before.",
     required=False,
     is_date=True,
+    is_more=True,
 )
 
 

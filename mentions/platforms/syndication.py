@@ -128,9 +128,10 @@ def name_of(entry: Mapping[str, Any]) -> str:
     link = link_of(entry)
     if link:
         return fitting(_plain(link))
-    basis = f"{entry.get('title', '')}\n{entry.get('published', '') or entry.get('updated', '')}"
+    title, when = str(entry.get("title") or ""), str(entry.get("published") or entry.get("updated") or "")
+    basis = f"{title}\n{when}" if title else f"{words_of(entry)}\n{when}"
     if not basis.strip():
-        raise ValueError("the entry has neither id, link nor title")
+        raise ValueError("the entry has neither id, link, title nor text")
     return f"hash:{hashlib.sha256(basis.encode('utf-8', 'replace')).hexdigest()}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from helpdesk.models import Message, Notice
+from helpdesk.models import Message, Notice, Ticket
 from mentions import polling
 from mentions.models import Mention, Quarantine, Source
 from tests.fakes import faults as fault
@@ -182,7 +182,19 @@ def test_a_page_that_is_no_feed_is_said_before_anything_is_stored(world: World, 
     assert "something else than its API" in refused.json()["errors"][0]["message"]
 
 
-def test_an_entry_without_any_name_waits_in_quarantine(stand: Newsstand, source: Source) -> None:
+def test_an_entry_of_words_alone_is_known_by_them(stand: Newsstand, source: Source) -> None:
     stand.body = rss("<item><description>who am I</description></item>", item(7))
+    assert (heard(source)["new"], heard(source)["new"]) == (2, 0)
+
+
+def test_entries_without_a_name_are_not_taken_for_one_person_s(stand: Newsstand, source: Source) -> None:
+    one, other = (f"<item><guid>{n}</guid><description>number {n}</description></item>" for n in (1, 2))
+    stand.body = rss(one, other)
+    heard(source)
+    assert Ticket.objects.count() == 2
+
+
+def test_an_entry_with_nothing_in_it_waits_in_quarantine(stand: Newsstand, source: Source) -> None:
+    stand.body = rss("<item></item>", item(7))
     assert heard(source)["quarantined"] == 1
     assert Quarantine.objects.count() == 1

@@ -90,6 +90,16 @@ def test_a_form_that_a_person_filled_in_asks_for_an_answer() -> None:
     assert post("From: web@shop.test\nAuto-Submitted: auto-generated\n\nbackup done").automatic
 
 
+def test_a_newsletter_asks_for_no_answer_and_a_list_may() -> None:
+    head = "From: news@shop2.test\nList-Id: <news.shop2.test>\nList-Unsubscribe: <https://shop2.test/bye>\n"
+    assert post(f"{head}\n20 % off").automatic
+    assert not post(f"{head}List-Post: <mailto:news@shop2.test>\n\nDoes anybody know?").automatic
+
+
+def test_a_message_id_without_its_angles_is_one() -> None:
+    assert post("From: a@b.test\nMessage-ID: 42@b.test\n\nhello").external_id == "<42@b.test>"
+
+
 @pytest.mark.parametrize(
     "text",
     [

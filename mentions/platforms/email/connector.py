@@ -49,6 +49,7 @@ SECURITY = (("ssl", "TLS"), ("starttls", "STARTTLS"), ("none", "None (only in ne
 IMAP_PORTS = {"ssl": 993, "starttls": 143, "none": 143}
 SMTP_PORTS = {"ssl": 465, "starttls": 587, "none": 25}
 FIRST_LOOK = dt.timedelta(days=7)
+LONG_BACK = dt.timedelta(days=90)  # where a folder that we knew was made anew
 MAX_LENGTH = 19_000
 KEPT_RAW = 40_000  # characters of a mail that could not be read, for the quarantine
 
@@ -76,18 +77,30 @@ class Email(Connector):
                 secret=True,
                 required=False,
             ),
-            Setting("access_token", "XOAUTH2 access token", "Instead of a password.", secret=True, required=False),
-            Setting("refresh_token", "XOAUTH2 refresh token", "To renew it.", secret=True, required=False),
-            Setting("client_id", "OAuth client id", required=False),
-            Setting("client_secret", "OAuth client secret", secret=True, required=False),
-            Setting("token_url", "OAuth token address", "Where tokens are renewed.", required=False),
-            Setting("folder", "Folder", "What to read.", default="INBOX", is_free=True),
-            Setting("from_name", "Sender's name", "Shown with the address.", required=False, is_free=True),
+            Setting(
+                "access_token",
+                "XOAUTH2 access token",
+                "Instead of a password.",
+                secret=True,
+                required=False,
+                is_more=True,
+            ),
+            Setting(
+                "refresh_token", "XOAUTH2 refresh token", "To renew it.", secret=True, required=False, is_more=True
+            ),
+            Setting("client_id", "OAuth client id", required=False, is_more=True),
+            Setting("client_secret", "OAuth client secret", secret=True, required=False, is_more=True),
+            Setting("token_url", "OAuth token address", "Where tokens are renewed.", required=False, is_more=True),
+            Setting("folder", "Folder", "What to read.", default="INBOX", is_free=True, is_more=True),
+            Setting(
+                "from_name", "Sender's name", "Shown with the address.", required=False, is_free=True, is_more=True
+            ),
             Setting(
                 "plus_addressing",
                 "Plus addresses",
                 "Answers come back to address+ticket@… where the server delivers these: the surest threading.",
                 default="no",
+                is_more=True,
                 is_free=True,
                 choices=(("no", "No"), ("yes", "Yes")),
             ),
@@ -240,7 +253,8 @@ class Email(Connector):
         begin = known if known.get("validity") == validity else {}
         uid = int(begin.get("uid", 0))
         # the first time, and where the folder was made anew: by date; what is known already is told by its Message-ID
-        since = None if begin else (dt.datetime.now(dt.UTC) - FIRST_LOOK).date()
+        back = LONG_BACK if known else FIRST_LOOK
+        since = None if begin else (dt.datetime.now(dt.UTC) - back).date()
         for mails in box.fetch(box.above(uid, since)):
             self.requests += 1
             position[key] = {"validity": validity, "uid": mails[-1].uid}

@@ -86,6 +86,9 @@ class Mail:
         own = self.ids("Message-ID")
         if own:
             return own[0]
+        bare = self.header("Message-ID")
+        if re.fullmatch(r"[^<>\s]{1,250}@[^<>\s]{1,250}", bare):
+            return f"<{bare}>"
         basis = "\n".join([self.header("Date"), self.header("From"), self.header("Subject"), self.text])
         return f"<{hashlib.sha256(basis.encode('utf-8', 'replace')).hexdigest()[:40]}@no-message-id>"
 
@@ -149,8 +152,16 @@ class Mail:
             or any(self.message.get(name) for name in machine)
             or self.header("Return-Path").replace(" ", "") == "<>"
             or self.is_report
+            or self._is_newsletter
             or self.author(us)[1] == us
         )
+
+    @property
+    def _is_newsletter(self) -> bool:
+        """Sent to many, to be read: it says how to leave it, and nobody can post to it."""
+        is_bulk = bool(self.list_id) or self.header("Precedence").lower() in ("bulk", "list")
+        says_how = bool(self.message.get("List-Unsubscribe"))
+        return is_bulk and says_how and not self.list_post and not self._answers_elsewhere
 
     @property
     def _answers_elsewhere(self) -> bool:
