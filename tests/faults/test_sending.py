@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 
 from helpdesk import erasing
-from helpdesk.models import Delivery, DeliveryPart, Message, Notice, Ticket
+from helpdesk.models import Delivery, DeliveryPart, Event, Message, Notice, Ticket
 from mentions import polling
 from mentions.models import Mention
 from tests.fakes import faults as fault
@@ -52,6 +52,7 @@ def test_03_killed_after_a_private_message_was_accepted(asked: Stage, workers: B
     workers.worker(name="two")
     asked.settled(sent)
     assert len(asked.network.messages_from(asked.us)) == 1
+    assert not Event.objects.filter(code="delivery.unknown").exists(), "it is looked for before anybody is asked"
     asked.judge(1)
 
 
