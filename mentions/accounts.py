@@ -9,7 +9,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -343,13 +343,22 @@ def _logged_in(
 def _known_log_in(
     brand: Brand, platform: Platform, settings: Mapping[str, str], secrets: Mapping[str, str]
 ) -> tuple[Identity, dict[str, Any]] | None:
-    """The brand's account with this very log-in, as it stands: its tokens may have been renewed since they were entered."""
+    """Who we are by the brand's account with this very log-in, as it stands, and its session."""
+    account = _same_log_in(brand, platform, settings, secrets)
+    return None if account is None else (identity_of(account), account.session)
+
+
+def _same_log_in(
+    brand: Brand, platform: Platform, settings: Mapping[str, str], secrets: Mapping[str, str]
+) -> Account | None:
+    """The brand's account with this very log-in: its tokens may have been renewed since they were entered."""
     if not secrets:
         return None
-    for account in Account.objects.filter(brand=brand, platform=platform.key, state=Account.State.FINE):
+    rows = Account.objects.filter(brand=brand, platform=platform.key, state=Account.State.FINE)
+    for account in rows.select_related("channel", "brand"):
         same = _undated(platform, account.settings) == _undated(platform, settings)
         if same and _has_secrets(account, secrets):
-            return identity_of(account), account.session
+            return account
     return None
 
 
@@ -436,10 +445,17 @@ def preview(wanted: Wanted, brand: Brand) -> Preview:
         raise Refused("platform", "unknown", str(error)) from error
     stream = _stream(platform, wanted)
     settings, secrets = split_settings(platform, wanted.settings)
+    account = _same_log_in(brand, platform, settings, secrets)
+    renewed = Renewed(brand, platform, settings, secrets)
     identity, session = _logged_in(brand, platform, settings, secrets)
     day_ago = timezone.now() - dt.timedelta(days=1)
     with HttpClient() as http:
-        connector = registry.connector_class(platform.key)(settings, secrets, session, identity=identity, http=http)
+        if account is not None:  # what it renews is the account's
+            connector = open_connector(account, http)
+        else:
+            connector = registry.connector_class(platform.key)(
+                settings, secrets, session, identity=identity, http=http, keeper=Keeper(renewed.keep)
+            )
         try:
             posts, is_all = _read_back(connector, stream.key, wanted.query, day_ago)
         except PlatformError as error:
@@ -499,6 +515,16 @@ def _account(
     return account
 
 
+def _still_there(account: Account, identity: Identity) -> Identity:
+    """The identity of a reconnected account: ids stay in the namespace they were stored in.
+
+    A server that tells less of itself today (its domain, its limits) is the same server.
+    """
+    if account.external_id != identity.external_id or not account.namespace:
+        return identity
+    return replace(identity, namespace=account.namespace, facts={**account.facts, **identity.facts})
+
+
 def _connected(
     account: Account, settings: dict[str, str], secrets: dict[str, str], identity: Identity, session: dict[str, Any]
 ) -> None:
@@ -546,7 +572,7 @@ def reconnect(account: Account, user: User, given: Mapping[str, Any]) -> None:
         # sources, then account: the order of a worker that stores a page
         list(Source.objects.select_for_update().filter(account=account).order_by("pk"))
         row = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
-        _connected(row, settings, secrets, identity, session)
+        _connected(row, settings, secrets, _still_there(row, identity), session)
         Source.objects.filter(account=row).update(
             next_poll_at=timezone.now(), failures=0, breaker_until=None, throttled_until=None, problem={}
         )

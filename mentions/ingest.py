@@ -244,7 +244,7 @@ def _by_parent(account: Account, posts: Sequence[Post], known: Mapping[str, Deli
         payload = part.payload or {}
         parent, said = payload.get("beneath") or payload.get("reply_to"), _without_names(str(payload.get("text", "")))
         for post in unknown:
-            is_there = parent == post.parent_id and _without_names(post.text).endswith(said)
+            is_there = parent == post.parent_id and _without_names(post.text) == said
             if said and is_there and post.external_id not in found:
                 found[post.external_id] = part
                 break
@@ -252,11 +252,15 @@ def _by_parent(account: Account, posts: Sequence[Post], known: Mapping[str, Deli
 
 
 def _without_names(text: str) -> str:
-    """The words, without the names before them, which a platform adds or writes its own way."""
+    """The words, without the names before them, which a platform adds or writes its own way, and without marks that some
+    servers turn into type."""
     words = text.split()
     while len(words) > 1 and words[0].startswith("@"):
         words.pop(0)
-    return " ".join(words)
+    return " ".join("".join(letter for letter in word if letter not in MARKS) for word in words)
+
+
+MARKS = "*_`"
 
 
 def _its_message(part: DeliveryPart) -> Message | None:

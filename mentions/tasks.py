@@ -48,8 +48,10 @@ def due_looks(most: int) -> list[int]:
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
 def wake() -> None:
     """Call as many workers as there are hands and due rows. Two beats call twice; a row is claimed once."""
-    for _ in due_deliveries(settings.WORKER_PROCESSES) or due_looks(1):
+    for _ in due_deliveries(settings.WORKER_PROCESSES):
         deliver_due.delay()
+    if due_looks(1):
+        look_again.delay()
     for _ in due_sources(settings.WORKER_PROCESSES):
         poll_due.delay()
     if pushes.due_accounts(1):
@@ -77,6 +79,10 @@ def read_back() -> None:
 @shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
 def deliver_due() -> None:
     _take_turn(due_deliveries, delivery.deliver)
+
+
+@shared_task(queue="deliver", soft_time_limit=SOFT, time_limit=HARD)
+def look_again() -> None:
     _take_turn(due_looks, delivery.look_again)
 
 

@@ -51,6 +51,8 @@ SEVERAL = 20  # ids that one look-up takes
 
 
 class Mastodon(Server):
+    _is_there: bool | None = None  # found out in this piece of work
+
     platform = Platform(
         key="mastodon",
         name="Mastodon",
@@ -238,18 +240,27 @@ class Mastodon(Server):
         try:
             context = self.decoded(self.call("GET", f"{STATUSES}/{local_id}/context"))
         except PlatformError as error:
-            if error.code in OF_ONE_ITEM:
+            if error.code in OF_ONE_ITEM or (error.code == "unreachable" and self._answers()):
                 return []
             raise
         ancestors = context.get("ancestors")
         return [one for one in ancestors if _is_status(one)] if isinstance(ancestors, list) else []
+
+    def _answers(self) -> bool:
+        """Whether the server is there at all, where one request hung or broke off; asked once in a look."""
+        if self._is_there is None:
+            try:
+                self._is_there = self._asked("GET", VERIFY).status < 500
+            except PlatformError:
+                self._is_there = False
+        return self._is_there
 
     def _parent(self, local_id: str) -> str:
         """The name of a status that is answered, asked for by itself; "" where the server does not say."""
         try:
             return statuses.name_of(self.decoded(self.call("GET", f"{STATUSES}/{local_id}")))
         except PlatformError as error:
-            if error.code in OF_ONE_ITEM:
+            if error.code in OF_ONE_ITEM or (error.code == "unreachable" and self._answers()):
                 return ""
             raise
         except (KeyError, TypeError, ValueError):

@@ -71,7 +71,7 @@ class Server(Connector):
         if status in (404, 410) and said_in(response, "error"):
             return PlatformError("missing", detail, permanent=True)
         if status in (404, 410):  # not in its API's words: something in front of it is out of order
-            return PlatformError("unavailable", detail, maybe_done=True)
+            return PlatformError("unavailable", detail)
         if status in (400, 422):
             return PlatformError("refused", detail, permanent=True)
         return PlatformError("undecodable", f"HTTP {status}", maybe_done=True)

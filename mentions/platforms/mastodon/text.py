@@ -66,9 +66,13 @@ def full(acct: str, domain: str) -> str:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two texts are one post: the server shows mentions without their domain, and its own white space."""
+    """Whether two texts are one post: the server shows mentions without their domain, and its own white space.
+
+    Some set *marks* and `code` in type and leave them out.
+    """
     return _bare(one) == _bare(other)
 
 
 def _bare(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFC", _shortened(text)).lower().split())
+    plain = _shortened(text).translate({ord(mark): None for mark in "*_`"})
+    return " ".join(unicodedata.normalize("NFC", plain).lower().split())

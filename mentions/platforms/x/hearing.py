@@ -168,8 +168,8 @@ class Hearing(Session):
                     f"/2/tweets/{name}/quote_tweets", {**params, **({"pagination_token": token} if token else {})}
                 )
             except PlatformError as error:
-                if error.code != "missing":
-                    raise
+                if error.code not in ("missing", "forbidden", "unavailable", "undecodable", "refused"):
+                    raise  # of one post, the others' quotes are heard
                 return
             items = _items(answer)
             self.charge("posts read", len(items), len(items) * money.POST_READ)
