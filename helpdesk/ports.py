@@ -54,7 +54,7 @@ class Mouth(Protocol):
         """What went wrong with something sent, as a sentence; `problem` is a code and its parameters."""
         ...
 
-    def holdup(self, channel: Channel) -> str:
+    def holdup(self, channel: Channel, *, private: bool) -> str:
         """Why nothing can leave the channel just now, as a sentence; "" where it can."""
         ...
 
@@ -92,7 +92,7 @@ class _NoMouth:
     def problem(self, channel: Channel, problem: Mapping[str, Any]) -> str:
         return str(problem.get("code", ""))
 
-    def holdup(self, channel: Channel) -> str:
+    def holdup(self, channel: Channel, *, private: bool) -> str:
         return ""
 
 

@@ -195,6 +195,9 @@ def _sent_by_us(account: Account, new: Sequence[Ready]) -> dict[str, Message | N
     directs = [post for post in ours if post.kind == "direct" and post.external_id not in by_name]
     by_name |= _by_words(account, directs)
     by_name |= _by_parent(account, ours, by_name)
+    unsure = [part.pk for part in by_name.values() if part.state == PartState.UNKNOWN]
+    if unsure:  # it is there: the next look proves it, and nobody has to decide
+        DeliveryPart.objects.filter(pk__in=unsure).update(lease_until=timezone.now())
     return {name: _its_message(part) for name, part in by_name.items()}
 
 

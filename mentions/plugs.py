@@ -156,7 +156,7 @@ class PlatformMouth:
 
         return accounts.problem_words(problem, channel.appears_as)
 
-    def holdup(self, channel: Channel) -> str:
+    def holdup(self, channel: Channel, *, private: bool) -> str:
         account = getattr(channel, "account", None)
         if account is None:
             return ""
@@ -164,21 +164,11 @@ class PlatformMouth:
             return _("%(name)s needs reconnection (see Sources); this goes out when it is back.") % {
                 "name": channel.name
             }
-        now = timezone.now()
-        waits = {private: account.waits_until(now, private=private) for private in (False, True)}
-        if not any(waits.values()):
+        until = account.waits_until(timezone.now(), private=private)
+        if until is None:
             return ""
-        until = max(moment for moment in waits.values() if moment is not None)
         time = date_format(timezone.localtime(until), "H:i")
-        if all(waits.values()):
-            return _("The platform asked us to slow down; this goes out at about %(time)s.") % {"time": time}
-        if waits[True]:
-            return _("The platform asked us to slow down with private answers; they go out at about %(time)s.") % {
-                "time": time
-            }
-        return _("The platform asked us to slow down with public answers; they go out at about %(time)s.") % {
-            "time": time
-        }
+        return _("The platform asked us to slow down; this goes out at about %(time)s.") % {"time": time}
 
 
 def _reference(reply_to: Message | None) -> Mapping[str, Any]:

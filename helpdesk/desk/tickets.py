@@ -81,7 +81,10 @@ def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str,
         "seen": _newest(row, conversation),
         "composer": composer,
         "waiting": ports.mouth.waiting(row.channel, conversation),
-        "holdup": ports.mouth.holdup(row.channel),
+        "holdup": {
+            "public": ports.mouth.holdup(row.channel, private=False),
+            "private": ports.mouth.holdup(row.channel, private=True),
+        },
         "liked": is_liked,
         "links": _links(row),
         "colleagues": Membership.objects.filter(brand=row.brand_id, user__is_active=True).exclude(role="auditor").select_related("user").order_by("user__name"),
@@ -121,7 +124,7 @@ def _as_of(context: dict[str, Any]) -> str:
         row.next_due_at,
         row.subject,
         context["liked"],
-        context["holdup"],
+        sorted(context["holdup"].items()),
         sorted(context["waiting"]),
     ]
     for message in context["conversation"]:

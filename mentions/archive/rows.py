@@ -21,7 +21,6 @@ NEEDED = ("text", "author", "id", "time")
 KNOWN = (*NEEDED, "parent", "inbound", "thread", "name", "handle", "url", "subject")
 NO = {"false", "0", "no", "n", "outbound", "out", "agent", "f"}
 YES = {"true", "1", "yes", "y", "inbound", "in", "customer", "t", ""}
-MOST_WITHIN = 20  # lines within one field that look like rows
 LONGEST_FIELD = 10 * 1024 * 1024
 
 
@@ -104,20 +103,34 @@ def _csv(path: Path, table: Mapping[str, str]) -> Iterator[tuple[int, Any]]:
             except csv.Error as error:
                 yield lines.line_num, Broken(lines.line_num, str(error))
                 continue
-            swallowed = _swallowed(row, len(columns), separator)
+            swallowed = _swallowed(row, list(columns), separator, table["time"])
             yield lines.line_num, Broken(lines.line_num, swallowed) if swallowed else row
 
 
-def _swallowed(row: Mapping[Any, Any], columns: int, separator: str) -> str:
+def _swallowed(row: Mapping[Any, Any], columns: list[str], separator: str, time: str) -> str:
     """Why this is no one row: a quotation mark that is never closed takes the rows after it into its field."""
+    at = columns.index(time)
     for value in row.values():
-        lines = value.split("\n") if isinstance(value, str) else []
-        rows = [line for line in lines if line.count(separator) >= columns - 1]
-        if columns > 1 and len(rows) >= MOST_WITHIN:
-            return f"a field holds {len(rows)} lines that look like rows: is a quotation mark before it never closed?"
+        lines = value.split("\n")[1:] if isinstance(value, str) else []
+        rows = sum(_is_a_row(line.split(separator), len(columns), at) for line in lines)
+        if rows:
+            return f"a field holds {rows} more rows: is a quotation mark before it never closed?"
     if any(row.get(None) or []):
-        return f"it has more than {columns} fields: is a quotation mark missing?"
+        return f"it has more than {len(columns)} fields: is a quotation mark missing?"
     return ""
+
+
+def _is_a_row(fields: list[str], columns: int, at: int) -> bool:
+    """Whether a line within a field is a row itself: as many fields, and a time where a row has it."""
+    if columns < 2 or len(fields) < columns:
+        return False
+    for field in {fields[at], fields[at - columns]}:
+        try:
+            time_of(field.strip(' "'))
+        except ValueError:
+            continue
+        return True
+    return False
 
 
 def encoding_of(path: Path) -> str:

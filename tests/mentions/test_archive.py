@@ -158,7 +158,7 @@ def test_a_spreadsheet_of_any_country_is_read(world: World, tmp_path: Path, enco
 
 def test_a_quotation_mark_that_is_never_closed_is_named(world: World, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    rows = [f'{n},ana,True,2020-01-01,"it is late",' for n in range(3, 60)]
+    rows = [f'{n},ana,True,2020-01-01,"it is late",' for n in range(3, 8)]
     broken = '2,ana,True,2020-01-01,"it is late,'
     head = "tweet_id,author_id,inbound,created_at,text,in_response_to_tweet_id"
     path.write_text("\n".join([head, broken, *(row.replace('"', "") for row in rows), '99,ana,True,2020-01-01,"x",']))
@@ -166,6 +166,12 @@ def test_a_quotation_mark_that_is_never_closed_is_named(world: World, tmp_path: 
     assert code == 1
     assert counts["broken"] >= 1
     assert "never closed" in said
+
+
+def test_a_long_letter_with_many_commas_is_one_row(world: World, tmp_path: Path) -> None:
+    letter = "\n".join(f"line {n}, with, many, commas, in, it, and, more" for n in range(60))
+    counts, _said, code = run(written(tmp_path / "a.csv", [["1", "ana", "True", "2020-01-01", letter, ""]]))
+    assert (code, counts["messages"]) == (0, 1)
 
 
 def test_rows_of_one_id_are_counted(world: World, tmp_path: Path) -> None:

@@ -187,6 +187,12 @@ def test_an_entry_of_words_alone_is_known_by_them(stand: Newsstand, source: Sour
     assert (heard(source)["new"], heard(source)["new"]) == (2, 0)
 
 
+def test_entries_without_an_id_that_lead_to_one_page_are_told_by_their_words(stand: Newsstand, source: Source) -> None:
+    one, other = (f"<item><link>https://x.test/news</link><title>number {n}</title></item>" for n in (1, 2))
+    stand.body = rss(one, other)
+    assert (heard(source)["new"], heard(source)["new"]) == (2, 0)
+
+
 def test_entries_without_a_name_are_not_taken_for_one_person_s(stand: Newsstand, source: Source) -> None:
     one, other = (f"<item><guid>{n}</guid><description>number {n}</description></item>" for n in (1, 2))
     stand.body = rss(one, other)

@@ -309,6 +309,26 @@ class TestOddServers:
             assert refused.status_code == 400, "who people are there depends on what it calls itself"
             assert not Account.objects.exists()
 
+    def test_a_server_that_tells_less_of_itself_is_the_same_one(self, world: World, stage: MastodonStage) -> None:
+        before = Account.objects.get()
+        for path in ("GET /api/v2/instance", "GET /api/v1/instance"):
+            stage.server.always(path, fault.Status(404, {"error": "Record not found"}))
+        accounts.reconnect(before, world.manager, {"access_token": TOKEN})
+        after = Account.objects.get()
+        assert (after.namespace, after.facts) == (before.namespace, before.facts)
+
+    def test_a_thread_that_hangs_keeps_nobody_from_being_heard(self, stage: MastodonStage) -> None:
+        root = stage.say("first")
+        heard(stage)
+        stage.server.always("GET /api/v1/statuses/:id/context", fault.ResetBefore())
+        stage.go_on(root, "@northwind second")
+        stage.say("third")
+        assert heard(stage)["new"] == 2
+        for path in ("GET /api/v1/statuses/:id", "GET /api/v1/accounts/verify_credentials"):
+            stage.server.always(path, fault.ResetBefore())
+        stage.go_on(root, "@northwind fourth")
+        assert heard(stage)["problem"]["code"] == "unreachable", "all of it is away: it is asked for again"
+
     def test_a_wrong_address_is_said_at_its_field(self, world: World) -> None:
         with FakeMastodon() as server:
             settings = {"base_url": f"{server.url}/elsewhere", "access_token": TOKEN}

@@ -104,6 +104,9 @@ def test_a_message_id_without_its_angles_is_one() -> None:
     "text",
     [
         "You have a message:\n\nName: Ana\nEmail: ana@x.test\nPhone: 0123\nMessage: I demand a refund NOW.",
+        "A form:\n\nName: Ana\nEmail: ana@x.test\nSubmitted: 2026-11-25 10:30:15\nSubject: x\nMessage: help",
+        "A trip:\n\nFrom: Berlin\nContact: ana@x.test\nDeparture: 10:15\nTo: Hamburg",
+        "A form:\n\nE-Mail: ana@x.test\nTime: 10:30\nSubject: x\nhelp",
         "please cancel. My data:\nName: Ana\nE-Mail: ana@x.test\nOrder: 42\n\nAnd please do it TODAY",
     ],
 )
@@ -111,11 +114,19 @@ def test_what_a_customer_fills_in_is_not_what_they_quote(text: str) -> None:
     assert quoting.split(text) == (text, "")
 
 
-def test_a_header_in_any_language_is() -> None:
-    text = (
-        "Danke!\n\nVon: Shop <support@shop.test>\nGesendet: Montag, 3. März 2025 10:12\nAn: Ana\nBetreff: AW\n\nHallo"
-    )
-    assert quoting.split(text)[0] == "Danke!"
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Von: Shop <support@shop.test>\nGesendet: Montag, 3. März 2025 10:12\nAn: Ana\nBetreff: AW",
+        "From: Shop <support@shop.test>\nDate: 25 November 2026\nTo: Ana\nSubject: Re",
+        "Date: Mon, 3 Mar 2025 10:12:00 +0000\nFrom: Shop <support@shop.test>\nSubject: Re",
+        "差出人：Shop <support@shop.test>\n送信日時：2025年3月3日 10:12\n宛先：Ana\n件名：Re",
+        "보낸 사람: Shop <support@shop.test>\n보낸 날짜: 2025년 3월 3일 10:12\n받는 사람: Ana\n제목: Re",
+        "Από: Shop <support@shop.test>\nΣτάλθηκε: 3 Μαρτίου 2025 10:12\nΠρος: Ana\nΘέμα: Re",
+    ],
+)
+def test_a_header_in_any_language_is(header: str) -> None:
+    assert quoting.split(f"Thanks!\n\n{header}\n\nHello")[0] == "Thanks!"
 
 
 class TestLists:
@@ -132,12 +143,36 @@ class TestLists:
     def test_the_author_is_found_behind_the_list_or_known_by_name(self, headers: str, who: str) -> None:
         assert post(f"{self.head}{headers}\nhello").author.external_id == who
 
-    def test_nothing_private_goes_to_a_list(self) -> None:
-        mail = post(f"{self.head}From: Carl via Riders <riders@lists.test>\nReply-To: riders@lists.test\n\nhello")
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            "List-Post: <mailto:riders@lists.test>\nFrom: Carl via Riders <riders@lists.test>\nReply-To: riders@lists.test\n",
+            "From: Max via Riders <riders@lists.test>\nReply-To: riders@lists.test\n",
+            "From: Pia via Riders <riders-bounces@lists.test>\nList-Post: <mailto:riders@lists.test>\n",
+        ],
+    )
+    def test_nothing_private_goes_to_a_list(self, headers: str) -> None:
+        mail = post(f"List-Id: <riders.lists.test>\n{headers}\nhello")
         connector = Email({"address": US}, {}, {})
         assert "only the list" in connector.why_not("private", mail.reference)
         with pytest.raises(PlatformError):
             connector.freeze(Draft("private", "psst", mail.external_id, mail.reference, mail.author.external_id, NOW))
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            "From: Ivy <ivy@x.test>\nReply-To: riders@lists.test\n",
+            "From: Ivy <ivy@x.test>\nReply-To: dev@lists.test\n",
+            "From: ivy@x.test\nSender: riders@lists.test\nReply-To: riders@lists.test\nList-Unsubscribe: <https://x.test>\nPrecedence: bulk\n",
+        ],
+    )
+    def test_a_member_is_answered_at_their_own_address(self, headers: str) -> None:
+        mail = post(f"List-Id: <riders.lists.test>\n{headers}\nhello")
+        assert (mail.author.external_id, mail.reference["to"], mail.automatic) == ("ivy@x.test", "ivy@x.test", False)
+
+    def test_a_list_that_only_wants_answers_to_itself_can_be_answered_in_public(self) -> None:
+        mail = post("List-Id: <riders.lists.test>\nFrom: Ivy <ivy@x.test>\nReply-To: riders@lists.test\n\nhello")
+        assert (mail.private, mail.reference["list"]) == (False, "riders@lists.test")
 
 
 def test_long_message_ids_stay_readable_for_mail_programs() -> None:

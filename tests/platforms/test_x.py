@@ -352,6 +352,17 @@ class TestTokens:
         assert changed.status_code == 200, changed.content
         assert "problem" not in polling.poll(added.json()["id"], forced=True)
 
+    def test_a_test_with_a_known_log_in_renews_the_account_s_tokens(self, world: World, x: FakeX) -> None:
+        us, client = x.add_account("northwind"), x.client()
+        access, refresh = x.grant(us, "tweet.read users.read dm.read offline.access")
+        settings = {"base_url": x.url, "access_token": access, "refresh_token": refresh, "client_id": client.client_id}
+        settings["client_secret"] = client.client_secret
+        source = connect(world, "x", settings)
+        x.expire(access)
+        body = {"platform": "x", "name": "X", "settings": settings, "stream": "search", "query": "rail"}
+        assert world.api(world.manager).post("/api/v1/sources/preview/", body, format="json").status_code == 200
+        assert "problem" not in polling.poll(source.pk, forced=True)
+
     def test_a_token_renewed_by_another_worker_is_taken_from_there(self, world: World, x: FakeX) -> None:
         us, client = x.add_account("northwind"), x.client()
         access, refresh = x.grant(us, "tweet.read users.read dm.read offline.access")

@@ -168,6 +168,7 @@ class Email(Connector):
             return line
         except PlatformError as error:
             if error.code != "credentials" or not self._can_renew:
+                error.only = error.only or "access_token"
                 raise
         line.close()
         self._renewed()
@@ -203,7 +204,8 @@ class Email(Connector):
         if response.status != 200:
             if response.status >= 500 or response.status == 429:
                 raise PlatformError("unavailable", f"HTTP {response.status}")
-            raise PlatformError("credentials", said_in(response, "error_description", "error"), permanent=True)
+            detail = said_in(response, "error_description", "error")
+            raise PlatformError("credentials", detail, permanent=True, only="refresh_token")
         answer = self.decoded(response)
         if not isinstance(answer.get("access_token"), str):
             raise PlatformError("undecodable", "a log-in without token")

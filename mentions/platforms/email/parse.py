@@ -107,8 +107,40 @@ class Mail:
 
     @property
     def list_post(self) -> str:
+        """Where the list is written to: as it says, else where it wants answers, if that is the list itself."""
         found = LIST_POST.search(self.header("List-Post"))
-        return found[1].lower() if found else ""
+        if found:
+            return found[1].lower()
+        return next((one for _name, one in self.addresses("Reply-To") if one in self._of_the_list), "")
+
+    @property
+    def _of_the_list(self) -> set[str]:
+        """The list's own addresses, as far as they can be told: its id with an @, and who sends it for its members."""
+        if not self.list_id:
+            return set()
+        local, _dot, domain = self.list_id.partition(".")
+        authors = {address for _name, address in self.addresses("From")}
+        senders = {address for _name, address in self.addresses("Sender")} - authors
+        return {f"{local}@{domain}", *senders}
+
+    def is_of_the_list(self, address: str) -> bool:
+        """Whether this is the list, or its machinery, and no person."""
+        if not self.list_id:
+            return False
+        domain = self.list_id.partition(".")[2]
+        local, _at, host = address.rpartition("@")
+        is_machine = host == domain and local.endswith(("-bounces", "-owner", "-request", "-admin"))
+        return address == self.list_post or address in self._of_the_list or is_machine
+
+    def own_reply_to(self, us: str) -> str:
+        """Where the author wants answers: never the list, nor another address of its house that is not theirs."""
+        authors = {address for _name, address in self.addresses("From")}
+        house = self.list_id.partition(".")[2]
+        for _name, address in self.addresses("Reply-To"):
+            is_house = bool(house) and address.rpartition("@")[2] == house and address not in authors
+            if address != us and not self.is_of_the_list(address) and not is_house:
+                return address
+        return ""
 
     def author(self, us: str) -> tuple[str, str]:
         """(name, address) of who wrote it: not the list that rewrote From, not the form that mailed it for them."""
@@ -122,16 +154,20 @@ class Mail:
     def _behind_list(self, sender: tuple[str, str]) -> tuple[str, str] | None:
         """Lists that keep DMARC write “Ana via list <list@…>” and put Ana elsewhere."""
         post, domain = self.list_post, self.list_id
-        original = [one for one in self.addresses("X-Original-From", "X-Original-Sender") if one[1] != post]
+        original = [
+            one for one in self.addresses("X-Original-From", "X-Original-Sender") if not self.is_of_the_list(one[1])
+        ]
         if original:
             return (original[0][0] or _before_via(sender[0]), original[0][1])
-        is_list = sender[1] == post or (" via " in sender[0] and sender[1].rpartition("@")[2] in (post + domain))
+        is_list = self.is_of_the_list(sender[1]) or (
+            " via " in sender[0] and sender[1].rpartition("@")[2] in (post + domain)
+        )
         if not is_list:
             return None
-        found = [(name, address) for name, address in self.addresses("Reply-To") if address != post]
+        found = [(name, address) for name, address in self.addresses("Reply-To") if not self.is_of_the_list(address)]
         # where answers go to the list, the author stands among the copies
         own = _before_via(sender[0]).lower()
-        found += [one for one in self.addresses("Cc") if one[1] != post and own and one[0].lower() == own]
+        found += [one for one in self.addresses("Cc") if own and one[0].lower() == own]
         return next(((_before_via(name or sender[0]), address) for name, address in found), None)
 
     # --- what kind ---------------------------------------------------------------------------------------------
@@ -161,7 +197,9 @@ class Mail:
         """Sent to many, to be read: it says how to leave it, and nobody can post to it."""
         is_bulk = bool(self.list_id) or self.header("Precedence").lower() in ("bulk", "list")
         says_how = bool(self.message.get("List-Unsubscribe"))
-        return is_bulk and says_how and not self.list_post and not self._answers_elsewhere
+        authors = {address for _name, address in self.addresses("From")}
+        is_passed_on = any(address not in authors for _name, address in self.addresses("Sender"))  # of a member
+        return is_bulk and says_how and not self.list_post and not self._answers_elsewhere and not is_passed_on
 
     @property
     def _answers_elsewhere(self) -> bool:
@@ -283,10 +321,9 @@ def post_of(mail: Mail, us: str, heard_at: dt.datetime, *, sent: bool) -> Post:
     others = list(dict.fromkeys([*answers[1:], *reversed(references)]))
     is_reply = bool(answers or references)
     subject, own = mail.header("Subject"), _key(mail.key)
-    reply_to = next((one for _n, one in mail.addresses("Reply-To") if one not in (us, mail.list_post)), address)
-    reply_to = "" if reply_to == mail.list_post else reply_to  # the list is nobody's own address
-    # of whom we only know the name, that and the list
-    person = f"{address}|{name.lower()}"[:512] if address == mail.list_post else address
+    is_hidden = mail.is_of_the_list(address)  # of whom we only know the name
+    reply_to = mail.own_reply_to(us) or ("" if is_hidden else address)
+    person = f"{address}|{name.lower()}"[:512] if is_hidden else address
     number = NUMBER.search(subject)
     return Post(
         kind="mail",

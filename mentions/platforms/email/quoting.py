@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 
 RULER = re.compile(r"\s*(?:_{10,}|-{10,}|-{2,}\s*[^-]{3,60}?\s*-{2,})\s*")  # “-----Original Message-----” and the like
-FIELD = re.compile(r"\s*\*?[A-ZÀ-ÖØ-Þ\u0400-\u042f\u4e00-\u9fff][^:\n]{0,24}:\*?\s\S.*")
+# a label in any writing, a colon of either width; “Name：” needs no space after it
+_LETTER = r"A-ZÀ-ÖØ-Þ\u0370-\u042f\u0590-\u06ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3"
+FIELD = re.compile(rf"\s*\*?(?P<label>[{_LETTER}][^:：\n]{{0,24}})(?::\*?\s|：\*?)\s*\S.*")
 ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.\w")
-TIME = re.compile(r"(?<!\d)\d{1,2}[:.]\d{2}(?!\d)")
+WHEN = re.compile(r"(?<!\d)(?:\d{1,2}[:.]\d{2}|(?:19|20)\d{2})(?!\d)")
 LONGEST_ATTRIBUTION = 3  # lines
 
 
@@ -57,15 +59,26 @@ def _with_attribution(lines: list[str], start: int) -> int:
     return first if first == 0 or not lines[first - 1].strip() else last
 
 
+def _names_a_sender(line: str) -> bool:
+    """“From: Ana <ana@…>”, in any language; “E-mail: ana@…” is a field of a form."""
+    found = FIELD.fullmatch(line[:300])
+    return found is not None and "mail" not in found["label"].lower() and bool(ADDRESS.search(line[:300]))
+
+
+def _is_bracketed(line: str) -> bool:
+    """An address as mail programs write it after a name: in a second line, after the date."""
+    return _names_a_sender(line) and any(mark in line for mark in "<[(")
+
+
 def _after_ruler(lines: list[str]) -> int | None:
     """Where a forwarded or answered mail begins with its header: From, Sent, To … with an address among them."""
     for at, line in enumerate(lines):
-        if not FIELD.fullmatch(line[:300]):
-            continue
+        if not FIELD.fullmatch(line[:300]) or (at and FIELD.fullmatch(lines[at - 1][:300])):
+            continue  # no field, or not the first of its block
         block = [other for other in lines[at : at + 6] if FIELD.fullmatch(other[:300])]
-        if len(block) < 3 or not any(ADDRESS.search(other[:300]) for other in block[:2]):
+        if len(block) < 3 or (not any(map(_names_a_sender, block[:1])) and not _is_bracketed(block[1])):
             continue
-        if not any(TIME.search(other.partition(":")[2][:300]) for other in block):
+        if not any(WHEN.search(re.split("[:：]", other, maxsplit=1)[1][:300]) for other in block):
             continue  # no mail's header: a form that somebody filled in
         above = at
         while above and not lines[above - 1].strip():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,7 +62,7 @@ class Feed(Connector):
     def fetch(self, stream: str, query: str, cursor: Mapping[str, Any]) -> Iterator[Page]:
         answer = syndication.ask_for(self, self.url, cursor)
         self.rest = answer.rest
-        posts, malformed = read_each(answer.entries or [], self._post)
+        posts, malformed = read_each(_told_apart(answer.entries or []), self._post)
         yield Page(tuple(posts), tuple(malformed), cursor=answer.position)
 
     def reread(self, stream: str, raw: Any) -> Page:
@@ -104,6 +106,25 @@ class Feed(Connector):
             return Author(f"site:{host}"[:255], handle=host[:255], name=host[:200])
         # nobody knows whether two entries without a name are of one person
         return Author(syndication.fitting(f"entry:{syndication.name_of(entry)}"), name=host[:200])
+
+
+def _bare_link(entry: Any) -> str:
+    """The link of an entry that has no id of its own; "" where it has one, or no link that can be read."""
+    try:
+        return "" if entry.get("id") else syndication.link_of(entry)
+    except (AttributeError, ValueError):
+        return ""
+
+
+def _told_apart(entries: list[Any]) -> list[Any]:
+    """Entries without an id that all lead to one page are known by their words as well."""
+    links = Counter(map(_bare_link, entries))
+    for entry in entries:
+        link = _bare_link(entry)
+        if link and links[link] > 1:
+            words = f"{entry.get('title', '')}\n{syndication.words_of(entry)}"
+            entry["id"] = f"{link}#{hashlib.sha256(words.encode('utf-8', 'replace')).hexdigest()[:16]}"
+    return entries
 
 
 KEPT = (
