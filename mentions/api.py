@@ -23,7 +23,7 @@ from helpdesk.models import Brand
 from helpdesk.permissions import may
 from helpdesk.text.clean import cleaned
 from helpdesk.workflow.tickets import Conflict, Refused
-from mentions import accounts, gaps, polling, reading_back, sources, terms
+from mentions import connecting, gaps, polling, previews, reading_back, sources, terms
 from mentions.health import health
 from mentions.models import Account, Gap, Quarantine, ReadBack, Source, Term
 from mentions.platforms import registry
@@ -224,7 +224,7 @@ class SourceView(ReadResource):
         """Connect an account (tested by logging in) and listen to one of its streams."""
         given = self.body(SourceInput)
         brand = self.brand_asked(given.pop("brand", None), "source.edit")
-        source = accounts.add_source(brand, self.me, accounts.Wanted(**given))
+        source = connecting.add_source(brand, self.me, connecting.Wanted(**given))
         return Response(self.get_serializer(self.rows().get(pk=source.pk)).data, status=201)
 
     @extend_schema(request=SourceInput, responses=PreviewShape)
@@ -233,7 +233,7 @@ class SourceView(ReadResource):
         """What this source would bring: logs in, reads a little, stores nothing."""
         given = self.body(SourceInput)
         brand = self.brand_asked(given.pop("brand", None), "source.edit")
-        found = accounts.preview(accounts.Wanted(**given), brand)
+        found = previews.preview(connecting.Wanted(**given), brand)
         items = [_previewed(post) for post in found.posts]
         shape = {"handle": found.identity.handle, "items": items, "last_day": found.last_day, "is_all": found.is_all}
         return Response(PreviewShape(shape).data)

@@ -40,7 +40,7 @@ from helpdesk.text.clean import cleaned
 from helpdesk.workflow import forget, replies, tickets
 from helpdesk.workflow.brands import MANUAL, open_brand
 from helpdesk.workflow.replies import settle_part
-from mentions import accounts, archive, delivery, ingest, polling, terms
+from mentions import archive, connecting, delivery, ingest, polling, terms
 from mentions.models import Account, Gap, Source, Usage
 from mentions.platforms.demo import ledger
 
@@ -163,8 +163,8 @@ NAMES = {
 
 
 def _listen(brand: Brand, owner: User, channel: str) -> Source:
-    return accounts.add_source(
-        brand, owner, accounts.Wanted("demo", NAMES[channel], {"shown_as": channel}, rhythm_seconds=20)
+    return connecting.add_source(
+        brand, owner, connecting.Wanted("demo", NAMES[channel], {"shown_as": channel}, rhythm_seconds=20)
     )
 
 

@@ -27,7 +27,7 @@ from helpdesk.desk.tickets import demand, me
 from helpdesk.permissions import brands_where, may, may_anywhere
 from helpdesk.templatetags.desk import span
 from helpdesk.workflow.tickets import Conflict, Refused
-from mentions import accounts, archive, gaps, money, polling, reading_back, sources
+from mentions import accounts, archive, connecting, gaps, money, polling, previews, reading_back, sources
 from mentions.desk_forms import ReadBackForm, SourceForm, SourceSettings, read_back_form, settings_form, settings_of
 from mentions.health import health
 from mentions.models import Quarantine, ReadBack, Source
@@ -152,11 +152,11 @@ def add_source(request: HttpRequest, key: str) -> HttpResponse:
         try:
             wanted = form.wanted()
             if "start" in request.POST:
-                source = accounts.add_source(form.cleaned_data["brand"], me(request), wanted)
+                source = connecting.add_source(form.cleaned_data["brand"], me(request), wanted)
                 request.session.pop(ADDING, None)
                 flash.success(request, _("Connected. “%(name)s” is listened to from now on.") % {"name": source.name})
                 return redirect("desk:sources")
-            found = accounts.preview(wanted, form.cleaned_data["brand"])
+            found = previews.preview(wanted, form.cleaned_data["brand"])
             _keep_secrets(request, platform, wanted.settings)
             form.loosen()
         except Refused as refusal:
@@ -181,7 +181,7 @@ def _to_the_platform(request: HttpRequest, form: SourceForm) -> HttpResponse:
     if form.is_valid():
         wanted = form.wanted()
         try:
-            begun = accounts.begin_authorising(wanted, _back(request), state)
+            begun = connecting.begin_authorising(wanted, _back(request), state)
         except Refused as refusal:
             form.add_error(refusal.field if refusal.field in form.fields else None, refusal.text)
         else:
@@ -222,8 +222,8 @@ def authorised(request: HttpRequest) -> HttpResponse:
             raise Refused(
                 "", "denied", _("It was not authorised (%(why)s).") % {"why": request.GET.get("error", "")[:80]}
             )
-        wanted = accounts.Wanted(key, "", begun["settings"])
-        found = accounts.authorised(wanted, code, _back(request), begun["kept"])
+        wanted = connecting.Wanted(key, "", begun["settings"])
+        found = connecting.authorised(wanted, code, _back(request), begun["kept"])
     except (Refused, Unreadable) as error:
         request.session.pop(ADDING, None)
         flash.error(request, str(error))

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from helpdesk.models import Brand
-from mentions import accounts, reading_back
+from mentions import accounts, connecting, reading_back
 from mentions.models import Source
 from mentions.platforms import registry
 from mentions.platforms.base import Platform
@@ -63,9 +63,9 @@ class SourceForm(forms.Form):
             if name not in secret:
                 field.initial = value
 
-    def wanted(self) -> accounts.Wanted:
+    def wanted(self) -> connecting.Wanted:
         given = self.cleaned_data
-        return accounts.Wanted(
+        return connecting.Wanted(
             self.platform.key,
             given["name"],
             {**self.kept, **settings_of(self)},

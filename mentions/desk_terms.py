@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from helpdesk.desk.site import DeskSite, site
 from helpdesk.desk.tickets import demand, me
@@ -145,10 +145,12 @@ def _term_page(request: HttpRequest, term: Term, form: TermForm, previews: Mappi
     return _page(request, "desk/term.html", context, 400 if form.errors else 200)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def listen(request: HttpRequest, term_id: int) -> HttpResponse:
     """Listen for it on one account; or, asked for a preview, only show what the last day would have brought."""
     term = get_object_or_404(Term.objects.visible_to(request.user), pk=term_id)
+    if request.method != "POST":  # a preview's address, opened anew
+        return redirect("desk:term", term_id=term.pk)
     demand(request, "source.edit", term.brand_id)
     chosen = request.POST.get("account", "")
     account = next((one for one in _searchable(term) if str(one.pk) == chosen), None)

@@ -229,6 +229,6 @@ notices.WORDS.update(
         "account.reconnect": "“%(name)s” needs reconnection: the platform refuses our log-in. Nothing is lost; enter a new password under Sources.",
         "account.ending": "The log-in of “%(name)s” ends on %(day)s. Enter a new token under Sources before that, and nothing is missed.",
         "source.ended": "“%(name)s” says that it is gone for good; it is no longer listened to. Enter another address under Sources.",
-        "source.broken": "“%(name)s” could not be heard several times in a row. Sources says why; we keep trying.",
+        "source.broken": "“%(name)s” cannot be heard. Sources says why; we keep trying.",
     }
 )

@@ -13,7 +13,7 @@ from helpdesk import events
 from helpdesk.models import DeliveryPart, User
 from helpdesk.states import PartState
 from helpdesk.workflow.tickets import Refused
-from mentions import accounts, money
+from mentions import connecting, money
 from mentions.models import Account, Source
 from mentions.platforms import registry
 
@@ -43,7 +43,7 @@ def change(source_id: int, user: User, settings: Mapping[str, Any] | None = None
     """Rename, pause, slow down; `settings` reconnects the account first (tested by logging in). Raises Refused."""
     if settings is not None:
         source = Source.objects.select_related("account").get(pk=source_id)
-        accounts.reconnect(source.account, user, settings)
+        connecting.reconnect(source.account, user, settings)
     budget = values.pop("monthly_budget", UNCHANGED)
     with transaction.atomic():
         source = Source.objects.select_for_update(of=("self",)).select_related("account").get(pk=source_id)

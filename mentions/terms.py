@@ -21,7 +21,7 @@ from helpdesk.models import Brand, User
 from helpdesk.text.clean import one_line
 from helpdesk.text.language import language_of
 from helpdesk.workflow.tickets import Refused
-from mentions import accounts
+from mentions import accounts, previews
 from mentions.models import Account, Source, Term
 from mentions.platforms import registry
 from mentions.platforms.base import Post, Search
@@ -204,7 +204,7 @@ def preview(account: Account, term: Term) -> Brought:
     stream = _searching(account)
     read, fitting, is_all = 0, dict[str, Post](), True
     for query in accounts.closed_connector(account).queries(search_of(term)):
-        posts, whole = accounts.last_day(account, stream.key, query)
+        posts, whole = previews.last_day(account, stream.key, query)
         read, is_all = read + len(posts), is_all and whole
         fitting |= {post.external_id: post for post in sifted(term, posts) if not post.ours}
     newest = sorted(fitting.values(), key=lambda post: post.said_at, reverse=True)

@@ -17,7 +17,7 @@ from helpdesk.models import ApiToken, Brand, Channel, Membership, Message, Ticke
 from helpdesk.permissions import Role
 from helpdesk.text.clean import cleaned
 from helpdesk.workflow.brands import open_brand
-from mentions import accounts
+from mentions import connecting
 from mentions.models import Account, Source
 from mentions.triage import read
 from tests.fakes.bluesky import FakeBluesky
@@ -136,13 +136,13 @@ def listen(
     if not Account.objects.filter(handle=handle).exists():
         network.add_account(handle, app_password="abcd-efgh-ijkl-mnop")
     settings = {"base_url": network.url, "identifier": handle, "app_password": "abcd-efgh-ijkl-mnop"}
-    return accounts.add_source(world.brand, None, accounts.Wanted("bluesky", "Bluesky", settings, stream, query))
+    return connecting.add_source(world.brand, None, connecting.Wanted("bluesky", "Bluesky", settings, stream, query))
 
 
 def connect(world: World, platform: str, settings: dict[str, str], **wanted: Any) -> Source:
     """A source of any platform, named like it unless a `name` is given."""
     given = {"name": platform, **wanted}
-    return accounts.add_source(world.brand, None, accounts.Wanted(platform, settings=settings, **given))
+    return connecting.add_source(world.brand, None, connecting.Wanted(platform, settings=settings, **given))
 
 
 def listen_to_nothing(world: World, platform: str, stream: str, facts: dict[str, Any] | None = None) -> Source:

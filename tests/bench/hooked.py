@@ -9,7 +9,7 @@ from django.core.management import call_command
 from helpdesk.models import Brand, Message
 from helpdesk.processes import commands
 from helpdesk.workflow.brands import open_brand
-from mentions import accounts
+from mentions import connecting
 from mentions.models import Account, Push
 
 
@@ -17,7 +17,7 @@ def run(port: int, settings: dict[str, str]) -> dict[str, Any]:
     call_command("migrate", verbosity=0)
     if not Brand.objects.exists():
         brand = open_brand("lantern-lines", "Lantern Lines")
-        accounts.add_source(brand, None, accounts.Wanted("x", name="X", settings=settings))
+        connecting.add_source(brand, None, connecting.Wanted("x", name="X", settings=settings))
     account = Account.objects.get(platform="x")
     return {
         "path": account.hook_path,

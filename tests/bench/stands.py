@@ -10,7 +10,7 @@ from django.utils import timezone
 from helpdesk.models import Brand, Message
 from helpdesk.processes import commands
 from helpdesk.workflow.brands import open_brand
-from mentions import accounts
+from mentions import connecting
 from mentions.models import Source
 
 
@@ -19,7 +19,7 @@ def run(port: int, urls: list[str], rhythm: int) -> dict[str, Any]:
     if not Brand.objects.exists():
         brand = open_brand("lantern-lines", "Lantern Lines")
         for number, url in enumerate(urls):
-            wanted = accounts.Wanted("feed", name=f"Feed {number}", settings={"url": url}, rhythm_seconds=rhythm)
-            accounts.add_source(brand, None, wanted)
+            wanted = connecting.Wanted("feed", name=f"Feed {number}", settings={"url": url}, rhythm_seconds=rhythm)
+            connecting.add_source(brand, None, wanted)
         Source.objects.update(next_poll_at=timezone.now())
     return {"messages": Message.objects.count(), "commands": commands("127.0.0.1", port)}

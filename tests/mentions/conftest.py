@@ -8,7 +8,7 @@ import pytest
 
 from helpdesk.models import Delivery, Ticket
 from helpdesk.workflow import replies
-from mentions import accounts, polling
+from mentions import connecting, polling
 from mentions.models import Account, Source
 from tests.fakes.bluesky import FakeBluesky
 from tests.world import World, listen
@@ -39,7 +39,9 @@ class Heard:
         """Another stream of our account, or the notifications of another account of the brand."""
         settings = {"base_url": self.network.url, "identifier": handle, "app_password": PASSWORD}
         name = "Bluesky" if handle == "northwind.test" else handle
-        return accounts.add_source(self.world.brand, None, accounts.Wanted("bluesky", name, settings, stream, query))
+        return connecting.add_source(
+            self.world.brand, None, connecting.Wanted("bluesky", name, settings, stream, query)
+        )
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.utils.formats import date_format
 
 from helpdesk import notices
 from helpdesk.models import Notice
-from mentions import accounts, gaps, polling, sources, tasks
+from mentions import accounts, connecting, gaps, polling, sources, tasks
 from mentions.models import Account, Gap, Source
 from mentions.platforms.bluesky.connector import Bluesky
 from tests.fakes import faults as fault
@@ -149,7 +149,7 @@ def test_the_first_reason_outlives_the_reconnection(world: World, heard: Heard) 
     heard.poll()
     accounts.refused(Account.objects.get(), {"code": "credentials"})
     with time_machine.travel(start + minutes(60), tick=True):
-        accounts.reconnect(Account.objects.select_related("channel").get(), world.manager, {"app_password": PASSWORD})
+        connecting.reconnect(Account.objects.select_related("channel").get(), world.manager, {"app_password": PASSWORD})
         heard.poll()
     assert Gap.objects.get().problem == {"code": "credentials"}
     assert Source.objects.get(pk=heard.source.pk).silent == {}

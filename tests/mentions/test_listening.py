@@ -15,7 +15,7 @@ from helpdesk import intake
 from helpdesk.models import Event, Message, Ticket, User
 from helpdesk.workflow import forget, replies
 from helpdesk.workflow.tickets import Conflict
-from mentions import accounts, delivery, gaps, ingest, polling
+from mentions import accounts, connecting, delivery, gaps, ingest, polling
 from mentions.models import Account, Gap, Mention, Quarantine, Source
 from mentions.platforms.base import PlatformError, retry_after
 from mentions.platforms.bluesky import connector
@@ -267,7 +267,7 @@ def test_a_refusal_from_before_the_reconnection_is_an_old_one(heard: Heard) -> N
     lease = polling.claim(heard.source.pk, forced=True)
     assert lease is not None
     heard.network.set_app_password(heard.us, "new-new-new-new", revoke_sessions=True)
-    accounts.reconnect(Account.objects.get(), heard.world.manager, {"app_password": "new-new-new-new"})
+    connecting.reconnect(Account.objects.get(), heard.world.manager, {"app_password": "new-new-new-new"})
     polling._failed(lease, PlatformError("credentials", permanent=True), 1)
     assert Account.objects.get().state == "fine"
 

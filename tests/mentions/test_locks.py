@@ -17,7 +17,7 @@ from django.utils import timezone
 from helpdesk import summary
 from helpdesk.models import Message
 from helpdesk.workflow import tickets
-from mentions import accounts, ingest, polling
+from mentions import connecting, ingest, polling
 from mentions.models import Account
 from mentions.platforms.base import Author, Connector, Page, Post
 from tests.mentions.conftest import PASSWORD, Heard
@@ -180,6 +180,6 @@ def test_a_page_and_a_reconnection(heard: Heard, monkeypatch: pytest.MonkeyPatch
 
     def reconnect() -> None:
         begun.wait(10)
-        accounts.reconnect(Account.objects.get(), heard.world.manager, {"app_password": PASSWORD})
+        connecting.reconnect(Account.objects.get(), heard.world.manager, {"app_password": PASSWORD})
 
     at_once(lambda: stored(heard, lease, post("did:x", "at://did:x/p/1", "a train", "at://did:x/p/1")), reconnect)

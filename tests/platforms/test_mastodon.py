@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from helpdesk.models import Delivery, Message, Ticket
-from mentions import accounts, delivery, polling
+from mentions import accounts, connecting, delivery, polling
 from mentions.models import Account, Mention, Source
 from tests.fakes import faults as fault
 from tests.fakes.mastodon import FakeMastodon
@@ -313,7 +313,7 @@ class TestOddServers:
         before = Account.objects.get()
         for path in ("GET /api/v2/instance", "GET /api/v1/instance"):
             stage.server.always(path, fault.Status(404, {"error": "Record not found"}))
-        accounts.reconnect(before, world.manager, {"access_token": TOKEN})
+        connecting.reconnect(before, world.manager, {"access_token": TOKEN})
         after = Account.objects.get()
         assert (after.namespace, after.facts) == (before.namespace, before.facts)
 

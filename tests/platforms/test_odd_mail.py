@@ -11,6 +11,7 @@ import pytest
 from mentions.platforms.base import Draft, PlatformError, Post
 from mentions.platforms.email import parse, quoting
 from mentions.platforms.email.connector import LETTER, Email
+from mentions.platforms.email.imap import LARGEST, Fetched
 
 US = "support@shop.test"
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -94,6 +95,21 @@ def test_a_newsletter_asks_for_no_answer_and_a_list_may() -> None:
     head = "From: news@shop2.test\nList-Id: <news.shop2.test>\nList-Unsubscribe: <https://shop2.test/bye>\n"
     assert post(f"{head}\n20 % off").automatic
     assert not post(f"{head}List-Post: <mailto:news@shop2.test>\n\nDoes anybody know?").automatic
+
+
+def test_flowed_text_has_its_paragraphs_again() -> None:
+    head = "From: a@b.test\nContent-Type: text/plain; charset=utf-8; format=flowed"
+    text = "My kettle from last \nweek leaks.\n From the\nlid.\n\n-- \nAna\n"
+    assert post(f"{head}\n\n{text}").text.startswith("My kettle from last week leaks.\nFrom the\nlid.")
+    assert post(f"{head}; delsp=yes\n\n日本 \n語です。").text == "日本語です。"
+    assert post(f"{head}\n\nYes. \n\n> Is it \n> hot?\n>> No, \n> it is.").quoted == "> Is it hot?\n>> No,\n> it is."
+
+
+def test_a_mail_too_large_to_take_in_is_a_ticket_all_the_same() -> None:
+    head = b"From: Ana <a@b.test>\r\nSubject: My film\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    page = Email({"address": US}, {}, {})._page([Fetched(7, head, NOW, LARGEST + 1_000_000)], {}, sent=False)
+    assert (page.malformed, page.posts[0].subject) == ((), "My film")
+    assert page.posts[0].text == "[This mail of 42 MB is too large to be taken in: read it in the mailbox]"
 
 
 def test_a_message_id_without_its_angles_is_one() -> None:

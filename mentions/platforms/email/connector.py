@@ -293,15 +293,12 @@ class Email(Connector):
                 if not sent and (found := mail.bounces(self.address)):
                     bounces += found
                     continue
-                post = parse.post_of(mail, self.address, one.at, sent=sent)
+                post = parse.post_of(mail, self.address, one.at, sent=sent, note=_too_large(one) if one.is_cut else "")
             except Exception as error:  # noqa: BLE001 - one mail that cannot be read must not block its folder
                 malformed.append(Malformed(_kept(one, sent=sent), f"{type(error).__name__}: {error}"[:200]))
                 continue
             if not one.raw.strip():
                 continue  # deleted between two questions
-            if one.is_cut:
-                malformed.append(Malformed(_kept(one, sent=sent), f"{one.size} bytes are too large to take in"))
-                continue
             posts.append(post)
         return Page(tuple(posts), tuple(malformed), bounces=tuple(bounces), cursor=cursor)
 
@@ -437,6 +434,10 @@ def _subject(subject: str, number: int) -> str:
     words = subject.strip() or _("Your message")
     answer = words if words.lower().startswith(("re:", "aw:", "sv:", "antw:")) else f"Re: {words}"
     return answer if not number or f"[#{number}]" in answer else f"{answer} [#{number}]"
+
+
+def _too_large(one: Fetched) -> str:
+    return f"This mail of {one.size // 1_000_000} MB is too large to be taken in: read it in the mailbox"
 
 
 def _kept(one: Fetched, *, sent: bool) -> dict[str, Any]:

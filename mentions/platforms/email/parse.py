@@ -261,7 +261,7 @@ class Mail:
     def text(self) -> str:
         """The plain text, or the HTML's words."""
         unread = ("text/html", "text/x-amp-html", "text/watch-html", "text/rfc822-headers")
-        plain = [_text(part) for part in self._bodies() if part.get_content_type() not in unread]
+        plain = [_unflowed(part, _text(part)) for part in self._bodies() if part.get_content_type() not in unread]
         if any(text.strip() for text in plain):
             return "\n\n".join(text.strip() for text in plain if text.strip())
         return text_of_html(self.html)
@@ -308,15 +308,20 @@ class Mail:
                 yield part
 
 
-def post_of(mail: Mail, us: str, heard_at: dt.datetime, *, sent: bool) -> Post:
-    """A mail as a post. `sent`: it lies in our Sent folder, which is what makes it ours; a From line proves nothing."""
+def post_of(mail: Mail, us: str, heard_at: dt.datetime, *, sent: bool, note: str = "") -> Post:
+    """A mail as a post. `sent`: it lies in our Sent folder, which is what makes it ours; a From line proves nothing.
+
+    `note`: what an agent has to know of it, put beneath its words.
+    """
     name, address = mail.author(us)
     if not address:
         raise ValueError("From holds no address")
     new, repeated = quoting.split(mail.text)
     files, left_out = mail.files()
     if left_out:
-        new = f"{new}\n\n[{', '.join(left_out)[:300]}: left out, too large]".strip()
+        note = note or f"{', '.join(left_out)[:300]}: left out, too large"
+    if note:
+        new = f"{new}\n\n[{note}]".strip()
     answers, references = mail.ids("In-Reply-To"), mail.ids("References")
     others = list(dict.fromkeys([*answers[1:], *reversed(references)]))
     is_reply = bool(answers or references)
@@ -417,6 +422,27 @@ def _text(part: Message) -> str:
     nearly = content.decode("utf-8", "replace")  # one broken byte spoils no mail
     letters = sum(letter > "\x7f" for letter in nearly)
     return nearly if nearly.count("\ufffd") * 4 <= letters else content.decode("cp1252", "replace")
+
+
+def _unflowed(part: Message, text: str) -> str:
+    """The paragraphs of text that was broken to be put together again (RFC 3676, `format=flowed`)."""
+    if str(part.get_param("format", "")).lower() != "flowed":
+        return text
+    joins = "" if str(part.get_param("delsp", "")).lower() == "yes" else " "
+    lines: list[tuple[str, str]] = []  # (quote marks, words)
+    is_open = False
+    for line in text.splitlines():
+        words = line.lstrip(">")
+        marks = line[: len(line) - len(words)]
+        words = words.removeprefix(" ")
+        flows = words.endswith(" ") and words != "-- "
+        kept = words[:-1] if flows else words
+        if is_open and lines[-1][0] == marks and words != "-- ":
+            lines[-1] = (marks, lines[-1][1] + joins + kept)
+        else:
+            lines.append((marks, kept if flows else words))
+        is_open = flows
+    return "\n".join(f"{marks} {words}" if marks else words for marks, words in lines)
 
 
 def _unescaped(value: str) -> str:
