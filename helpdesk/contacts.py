@@ -17,7 +17,8 @@ from helpdesk.ports import ports
 from helpdesk.text.clean import cleaned, one_line
 from helpdesk.text.phone import phone_name
 from helpdesk.workflow.brands import MANUAL
-from helpdesk.workflow.tickets import Refused, note, touch, words
+from helpdesk.workflow.tickets import note, touch
+from helpdesk.workflow.verbs import Refused, words
 
 
 @dataclass(frozen=True)

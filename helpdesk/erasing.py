@@ -37,9 +37,9 @@ from helpdesk.models import (
 )
 from helpdesk.ports import Erased, ports
 from helpdesk.states import PART, PartState, TicketState
-from helpdesk.workflow import deadlines, forget
+from helpdesk.workflow import deadlines, escalation, forget
 from helpdesk.workflow.replies import settle_part
-from helpdesk.workflow.tickets import Conflict
+from helpdesk.workflow.verbs import Conflict
 
 log = logging.getLogger(__name__)
 
@@ -163,6 +163,7 @@ def _take_out_of_others_words(erased: Erased) -> None:
 def _close(tickets: Collection[Ticket], now: dt.datetime) -> None:
     for ticket in tickets:
         deadlines.drop(ticket, now)
+        escalation.settled(ticket, now)
         ticket.tags.clear()
         if ticket.is_open:
             ticket.state, ticket.close_reason, ticket.resolved_at = str(TicketState.CLOSED), CloseReason.DELETED, now

@@ -32,8 +32,9 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.states import TicketState
-from helpdesk.workflow import deadlines
-from helpdesk.workflow.tickets import Conflict, Refused, came_back
+from helpdesk.workflow import deadlines, escalation
+from helpdesk.workflow.tickets import came_back
+from helpdesk.workflow.verbs import Conflict, Refused
 
 MOST_SUGGESTED = 5
 SHORTEST_HANDLE = 4
@@ -59,6 +60,7 @@ def merge(ticket_id: int, into_id: int, user: User) -> Ticket:
     Delivery.objects.filter(ticket=gone).update(ticket=kept)
     Participant.objects.filter(ticket=gone).update(ticket=kept)
     deadlines.drop(gone, now)
+    escalation.settled(gone, now)
     gone.state = str(TicketState.CLOSED)
     gone.close_reason, gone.merged_into, gone.resolved_at = CloseReason.MERGED, kept, now
     gone.save(update_fields=["state", "close_reason", "merged_into", "resolved_at"])
@@ -142,7 +144,9 @@ def split(ticket_id: int, message_ids: Collection[int], user: User) -> Ticket:
     TicketLink.objects.create(brand=ticket.brand, earlier=ticket, later=fresh, kind=TicketLink.Kind.RELATED)
     answered = Message.objects.filter(pk__in=moving, kind=MessageKind.REPLY).exclude(sent_at=None).exists()
     if not answered:
-        deadlines.first_response(ticket.brand, fresh, timezone.now()).save()
+        summary.refresh([fresh.pk])
+        fresh.refresh_from_db()
+        deadlines.begin(fresh, timezone.now())
     summary.refresh([ticket.pk, fresh.pk])
     _happened("ticket.split", ticket, user, into=fresh.pk, messages=sorted(moving))
     fresh.refresh_from_db()

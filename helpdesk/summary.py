@@ -1,6 +1,6 @@
 """The one writer of a ticket's summary: the columns that lists sort, filter and show.
 
-`summarise` is a pure function of a ticket's messages and running deadlines; everything else only brings them to
+`summarise` is a pure function of a ticket's messages, running deadlines and open escalation; everything else only brings them to
 it. Intake uses it on messages it is about to insert, `refresh` on rows, `differences` to prove the columns right.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from helpdesk.models import FAR, Brand, Deadline, Message, Ticket, update_each
+from helpdesk.models import FAR, Brand, Deadline, Escalation, Message, Ticket, update_each
 from helpdesk.text.triage import INTENT_WEIGHT, URGENCY_WEIGHT
 
 COLUMNS = (
@@ -24,6 +24,7 @@ COLUMNS = (
     "urgency",
     "reach",
     "next_due_at",
+    "next_step_at",
     "last_inbound_at",
     "answered_at",
     "message_count",
@@ -34,8 +35,10 @@ COLUMNS = (
 class Entry(NamedTuple):
     """What the summary needs to know of one message."""
 
+    id: int | None
     kind: str
     said_at: dt.datetime
+    heard_at: dt.datetime
     sent_at: dt.datetime | None
     language: str
     intent: str
@@ -52,24 +55,62 @@ def entry(message: Message) -> Entry:
     return Entry(*(getattr(message, name) for name in FIELDS))
 
 
+class Running(NamedTuple):
+    """What the summary needs to know of one running deadline."""
+
+    due_at: dt.datetime
+    risk_at: dt.datetime | None
+    told: int
+    paused_at: dt.datetime | None
+
+
+RUNNING = Running._fields
+
+
+def running(deadline: Deadline) -> Running:
+    return Running(*(getattr(deadline, name) for name in RUNNING))
+
+
+def next_step(
+    ticket: Ticket, entries: Iterable[Entry], deadlines: Iterable[Running], looks: Iterable[dt.datetime]
+) -> dt.datetime:
+    """When the ladder has to look at the ticket again: at words it has not seen, at a deadline that becomes at risk or
+    overdue, or when its open escalation says so (`looks`). FAR where nothing will happen by itself."""
+    if not ticket.is_open:
+        return FAR
+    unseen = [
+        item.heard_at
+        for item in entries
+        if item.kind == "inbound" and (item.id is None or item.id > ticket.seen_message_id)
+    ]
+    return min([*unseen, *looks, *(_untold(row) for row in deadlines)], default=FAR)
+
+
+def _untold(row: Running) -> dt.datetime:
+    if row.paused_at is not None or row.told >= Deadline.Told.DUE:
+        return FAR
+    return row.due_at if row.risk_at is None or row.told >= Deadline.Told.RISK else row.risk_at
+
+
 def summarise(
-    entries: Sequence[Entry], dues: Iterable[dt.datetime], platform: str, born: dt.datetime
+    ticket: Ticket, entries: Sequence[Entry], deadlines: Sequence[Running], looks: Sequence[dt.datetime] = ()
 ) -> dict[str, Any]:
-    """The summary's columns. `dues`: when the running deadlines are due; `born`: the ticket's creation."""
+    """The summary's columns, from the ticket's messages, running deadlines and what its open escalation waits for."""
     inbound = sorted((item for item in entries if item.kind == "inbound"), key=lambda item: item.said_at)
     answers = [
         item.said_at if item.kind == "call" else item.sent_at for item in entries if item.kind in ("reply", "call")
     ]
     last = inbound[-1] if inbound else None
     return {
-        "platform": platform,
+        "platform": ticket.channel.appears_as,
         "language": next((item.language for item in reversed(inbound) if item.language), ""),
         "intent": _chosen(inbound, "intent", INTENT_WEIGHT),
         "sentiment": last.sentiment if last else "",
         "urgency": _chosen(inbound, "urgency", URGENCY_WEIGHT),
         "reach": max((item.reach for item in inbound), default=0),
-        "next_due_at": min(dues, default=FAR),
-        "last_inbound_at": last.said_at if last else born,
+        "next_due_at": min((row.due_at for row in deadlines if row.paused_at is None), default=FAR),
+        "next_step_at": next_step(ticket, inbound, deadlines, looks),
+        "last_inbound_at": last.said_at if last else ticket.created_at,
         "answered_at": min((at for at in answers if at), default=None),
         "message_count": len(entries),
         "inbound_count": len(inbound),
@@ -84,14 +125,19 @@ def _chosen(inbound: Sequence[Entry], field: str, weight: dict[str, int]) -> str
     return max((str(getattr(item, field)) for item in inbound), key=lambda value: weight.get(value, 0), default="")
 
 
-def fill(ticket: Ticket, entries: Sequence[Entry], dues: Iterable[dt.datetime]) -> None:
-    """Set the columns on an instance that its caller is about to insert."""
-    for name, value in summarise(entries, dues, ticket.channel.appears_as, ticket.created_at).items():
+def fill(ticket: Ticket, entries: Sequence[Entry], due: Callable[[], Sequence[Deadline]]) -> None:
+    """Set the columns on an instance that its caller is about to insert. `due` is asked when what was said is summed up:
+    what a ticket is promised depends on what it is about."""
+    for name, value in summarise(ticket, entries, ()).items():
         setattr(ticket, name, value)
+    rows = [running(deadline) for deadline in due()]
+    if rows:
+        ticket.next_due_at = min(row.due_at for row in rows)
+        ticket.next_step_at = next_step(ticket, entries, rows, ())
 
 
 def refresh(ticket_ids: Iterable[int]) -> None:
-    """Recompute and write the summary of these tickets: three queries and one update, however many."""
+    """Recompute and write the summary of these tickets: four queries and one update, however many."""
     update_each([ticket for ticket, values in _computed(ticket_ids) if _apply(ticket, values)], COLUMNS)
 
 
@@ -143,9 +189,12 @@ def _computed(ticket_ids: Iterable[int]) -> Iterable[tuple[Ticket, dict[str, Any
         Message.objects.filter(ticket__in=ids).order_by("said_at", "id").values_list("ticket_id", *FIELDS)
     ):
         entries[owner].append(Entry(*values))
-    dues: dict[int, list[dt.datetime]] = defaultdict(list)
-    running = Deadline.objects.filter(ticket__in=ids, met_at=None, dropped_at=None)
-    for owner, due in running.values_list("ticket_id", "due_at"):
-        dues[owner].append(due)
+    dues: dict[int, list[Running]] = defaultdict(list)
+    rows = Deadline.objects.filter(ticket__in=ids, met_at=None, dropped_at=None)
+    for owner, *values in rows.values_list("ticket_id", *RUNNING):
+        dues[owner].append(Running(*values))
+    looks: dict[int, list[dt.datetime]] = defaultdict(list)
+    for owner, at in Escalation.objects.filter(ticket__in=ids, ended_at=None).values_list("ticket_id", "next_at"):
+        looks[owner].append(at)
     for ticket in Ticket.objects.filter(pk__in=ids).select_related("channel").order_by("pk"):
-        yield ticket, summarise(entries[ticket.pk], dues[ticket.pk], ticket.channel.appears_as, ticket.created_at)
+        yield ticket, summarise(ticket, entries[ticket.pk], dues[ticket.pk], looks[ticket.pk])

@@ -22,7 +22,7 @@ from helpdesk.api.views import ReadResource
 from helpdesk.models import Brand
 from helpdesk.permissions import may
 from helpdesk.text.clean import cleaned
-from helpdesk.workflow.tickets import Conflict, Refused
+from helpdesk.workflow.verbs import Conflict, Refused
 from mentions import connecting, gaps, polling, previews, reading_back, sources, terms
 from mentions.health import health
 from mentions.models import Account, Gap, Quarantine, ReadBack, Source, Term

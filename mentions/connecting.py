@@ -15,7 +15,7 @@ from helpdesk import events, notices
 from helpdesk.models import Brand, Channel, User, public_id
 from helpdesk.net import HttpClient
 from helpdesk.text.clean import one_line
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 from mentions import accounts, logins
 from mentions.models import Account, Source
 from mentions.platforms import registry

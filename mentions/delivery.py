@@ -23,7 +23,7 @@ from helpdesk.models import Delivery, DeliveryPart, Visibility
 from helpdesk.net import HttpClient
 from helpdesk.states import PartState
 from helpdesk.workflow.replies import settle_part
-from helpdesk.workflow.tickets import locked
+from helpdesk.workflow.verbs import locked
 from mentions import accounts, following, money
 from mentions.models import Account
 from mentions.platforms import registry

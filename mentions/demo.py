@@ -37,7 +37,7 @@ from helpdesk.permissions import Role
 from helpdesk.ports import ports
 from helpdesk.states import PartState
 from helpdesk.text.clean import cleaned
-from helpdesk.workflow import forget, replies, tickets
+from helpdesk.workflow import forget, replies, tickets, verbs
 from helpdesk.workflow.brands import MANUAL, open_brand
 from helpdesk.workflow.replies import settle_part
 from mentions import archive, connecting, delivery, ingest, polling, terms
@@ -278,7 +278,7 @@ def _under_way(sources: dict[str, Source], people: dict[Role, User]) -> None:
         intake.edit(edited.pk, cleaned(words), ports.triage(words, edited.reach), now)
         gone = Message.objects.get(mention__external_id="demo:past-1", brand=charged.brand_id)
         thanks = gone.ticket.messages.filter(kind=MessageKind.INBOUND).exclude(pk=gone.pk)
-        tickets.locked(gone.ticket_id)
+        verbs.locked(gone.ticket_id)
         forget.tombstone(list(thanks), now)
     broken = {"uri": "demo:blog/8812", "author": None, "text": "Is the 17:42 …"}
     ingest.quarantine(sources["blog"], broken, {"code": "malformed", "detail": "author is missing"}, timezone.now())

@@ -26,7 +26,7 @@ from helpdesk.desk.site import DeskSite, site
 from helpdesk.desk.tickets import demand, me
 from helpdesk.permissions import brands_where, may, may_anywhere
 from helpdesk.templatetags.desk import span
-from helpdesk.workflow.tickets import Conflict, Refused
+from helpdesk.workflow.verbs import Conflict, Refused
 from mentions import accounts, archive, connecting, gaps, money, polling, previews, reading_back, sources
 from mentions.desk_forms import ReadBackForm, SourceForm, SourceSettings, read_back_form, settings_form, settings_of
 from mentions.health import health

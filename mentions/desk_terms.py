@@ -19,7 +19,7 @@ from helpdesk.desk.site import DeskSite, site
 from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Brand
 from helpdesk.permissions import brands_where
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 from mentions import sources, terms
 from mentions.models import Account, Term
 from mentions.platforms import registry

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from helpdesk.models import Brand
 from helpdesk.net import HttpClient, NetError, checked_url
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 from mentions import accounts
 from mentions.models import Account, KeptSession
 from mentions.platforms import registry

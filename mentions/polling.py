@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from helpdesk import notices
 from helpdesk.net import HttpClient
-from helpdesk.workflow.tickets import Conflict
+from helpdesk.workflow.verbs import Conflict
 from mentions import accounts, following, gaps, ingest, money
 from mentions.models import Account, Quarantine, Source
 from mentions.platforms.base import PlatformError

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from helpdesk.models import Brand
 from helpdesk.net import HttpClient
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 from mentions import accounts, logins
 from mentions.connecting import Wanted, stream_of
 from mentions.models import Account

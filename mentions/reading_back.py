@@ -22,7 +22,7 @@ from django.utils.translation import ngettext
 from helpdesk import events
 from helpdesk.models import User
 from helpdesk.net import HttpClient
-from helpdesk.workflow.tickets import Conflict, Refused
+from helpdesk.workflow.verbs import Conflict, Refused
 from mentions import accounts, ingest, money, polling
 from mentions.alive import still_here
 from mentions.models import Account, ReadBack, Source

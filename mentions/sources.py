@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from helpdesk import events
 from helpdesk.models import DeliveryPart, User
 from helpdesk.states import PartState
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 from mentions import connecting, money
 from mentions.models import Account, Source
 from mentions.platforms import registry

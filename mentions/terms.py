@@ -20,7 +20,7 @@ from helpdesk import events
 from helpdesk.models import Brand, User
 from helpdesk.text.clean import one_line
 from helpdesk.text.language import language_of
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 from mentions import accounts, previews
 from mentions.models import Account, Source, Term
 from mentions.platforms import registry

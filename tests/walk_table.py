@@ -265,7 +265,7 @@ DESK = [
     named(desk("sources/add/<key>/", GET=Rule(MANAGER), POST=post(MANAGER, 302, count(Source), source_form, outside=400)), key="demo"),
     desk("terms/", GET=LOOK, POST=post(MANAGER, 302, count(Term), term_form, outside=400)),
     desk("terms/<term_id>/", "term", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("term", "name"), lambda s: {**term_form(s), "name": "Renamed"})),
-    desk("terms/<term_id>/listen/", "term", POST=post(MANAGER, 302, count(Source), searched_account)),
+    desk("terms/<term_id>/listen/", "term", GET=Rule(READ, 302), POST=post(MANAGER, 302, count(Source), searched_account)),
     desk("sources/authorised/", GET=Rule(MANAGER, 302)),
     desk("sources/<source_id>/", "source", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("source", "name"), SETTINGS)),
     desk("sources/<source_id>/poll/", "source", POST=post(LEAD, 302, column("source", "lease_token"))),

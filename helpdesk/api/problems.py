@@ -18,7 +18,7 @@ from rest_framework.views import set_rollback
 
 from helpdesk.states import IllegalMove
 from helpdesk.text.clean import storable
-from helpdesk.workflow.tickets import Conflict, PermissionRefused, Refused
+from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -43,7 +43,7 @@ from helpdesk.models import (
 from helpdesk.permissions import role_of
 from helpdesk.workflow import brands, replies, tickets
 from helpdesk.workflow.brands import MANUAL
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 
 NOT_FILTERS = {"cursor", "limit", "ordering"}
 KEY = OpenApiParameter(

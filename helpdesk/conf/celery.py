@@ -38,6 +38,7 @@ app.conf.update(
     # Beat wakes, it decides nothing: each tick looks for due rows.
     beat_schedule={
         "look-for-due-work": {"task": "mentions.tasks.wake", "schedule": float(settings.TICK_SECONDS)},
+        "look-up-the-ladder": {"task": "helpdesk.tasks.look", "schedule": float(settings.TICK_SECONDS)},
         "tidy": {"task": "mentions.tasks.tidy", "schedule": 3600.0},
     },
 )

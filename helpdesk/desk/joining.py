@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 from helpdesk import erasing, joining
 from helpdesk.desk.tickets import demand, me, verb
 from helpdesk.models import Customer, Joining, Profile, Ticket
-from helpdesk.workflow.tickets import Conflict, Refused
+from helpdesk.workflow.verbs import Conflict, Refused
 
 BIGGEST = 2**63 - 1
 VERBS = ("merge", "link", "split", "join", "distinguish", "separate", "undo_join")

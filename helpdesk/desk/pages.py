@@ -20,7 +20,7 @@ from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Channel, Customer
 from helpdesk.permissions import brands_where
 from helpdesk.workflow.brands import MANUAL
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 
 
 @require_GET

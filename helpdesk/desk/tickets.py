@@ -32,8 +32,8 @@ from helpdesk.models import Delivery, Membership, Message, Priority, Ticket, Tic
 from helpdesk.permissions import least_role, may
 from helpdesk.ports import Ability, ports
 from helpdesk.text.triage import Intent, Sentiment, Urgency
-from helpdesk.workflow import replies, tickets
-from helpdesk.workflow.tickets import Conflict, PermissionRefused, Refused
+from helpdesk.workflow import replies, tickets, verbs
+from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 
 MOST_MESSAGES = 200
 
@@ -281,7 +281,7 @@ SAID = {
 
 def _nobody_was_faster(row: Ticket, user: User, seen: str) -> None:
     """Conflict where a colleague answered, or the customer wrote, after the last entry this page showed."""
-    tickets.locked(row.pk)
+    verbs.locked(row.pk)
     if not (seen.isascii() and seen.isdigit() and len(seen) < 19):
         return
     later = row.messages.filter(pk__gt=int(seen), kind__in=["reply", "call", "inbound"], deleted_at=None)

@@ -115,6 +115,7 @@ class Desk(Rows):
     def _reopen(self, ticket: Ticket) -> None:
         ticket.state = TICKET.step(ticket.state, TicketState.OPEN)
         ticket.close_reason, ticket.resolved_at = "", None
+        ticket.reopened_count += 1
         self._change(ticket)
         self.events.append(("ticket.reopened", ticket, None))
 
@@ -206,11 +207,9 @@ class Desk(Rows):
             ticket.state = TICKET.step(ticket.state, TicketState.OPEN)
             self._change(ticket)
         ticket.last_inbound_at = max(ticket.last_inbound_at, contact.said_at)
-        runs = ticket.pk in self.running if ticket.pk else any(d.ticket is ticket for d in self.new["Deadline"])
-        if runs:
-            return
         begin = deadlines.start_of(contact.said_at, contact.heard_at)
-        make = deadlines.next_response if ticket.answered_at else deadlines.first_response
-        self.new["Deadline"].append(make(self.brand, ticket, begin))
-        if ticket.pk:
-            self.running.add(ticket.pk)
+        for deadline in self.running[ticket.pk] if ticket.pk else ():
+            if deadline.paused_at is not None:
+                deadlines.go_on(self.promises, ticket, deadline, begin)
+                self.changed["Deadline"].append(deadline)
+        self.begun.setdefault(id(ticket), (ticket, begin))

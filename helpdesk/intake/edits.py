@@ -8,12 +8,12 @@ from helpdesk import events, summary
 from helpdesk.models import Message, MessageVersion
 from helpdesk.text.clean import Cleaned
 from helpdesk.text.triage import Triage
-from helpdesk.workflow import tickets
+from helpdesk.workflow import verbs
 
 
 def edit(message_id: int, text: Cleaned, triage: Triage, seen_at: dt.datetime) -> bool:
     """The customer changed their words: the old ones become a version. False where nothing changed."""
-    tickets.locked(Message.objects.values_list("ticket_id", flat=True).get(pk=message_id))
+    verbs.locked(Message.objects.values_list("ticket_id", flat=True).get(pk=message_id))
     message = Message.objects.get(pk=message_id)
     if message.deleted_at or message.text == text.text:
         return False

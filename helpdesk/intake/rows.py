@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any
 
 from django.db.models import F, Max, Q
+from django.utils import timezone
 
 from helpdesk import events, summary
 from helpdesk.intake.contact import Contact, Person
 from helpdesk.models import (
-    FAR,
     Attachment,
     BrandCounter,
     Channel,
@@ -28,7 +29,8 @@ from helpdesk.models import (
     TicketLink,
     update_each,
 )
-from helpdesk.workflow import tickets
+from helpdesk.workflow import deadlines, tickets
+from helpdesk.workflow.promises import Promises
 
 
 class Rows:
@@ -43,7 +45,9 @@ class Rows:
         self.participants: dict[Thread, dict[Profile, Participant]] = defaultdict(dict)
         self.tickets: dict[int, Ticket] = {}  # one instance of each, by key
         self.latest: dict[Customer, Ticket] = {}
-        self.running: set[int] = set()
+        self.promises = Promises.of(self.brand)
+        self.running: dict[int, list[Deadline]] = defaultdict(list)  # of known tickets, by key
+        self.begun: dict[int, tuple[Ticket, dt.datetime]] = {}  # by id(): the first word on a ticket that waits for us
         self.added: dict[int, tuple[Ticket, list[Message]]] = {}  # by id(): unsaved rows have no hash
         self.new: dict[str, list] = defaultdict(list)  # type: ignore[type-arg]
         self.changed: dict[str, list] = defaultdict(list)  # type: ignore[type-arg]
@@ -160,12 +164,16 @@ class Rows:
             self.participants[threads[row.thread_id]][profile] = row
         for customer_id, ticket_id in newest.items():
             self.latest[customers[customer_id]] = self.tickets[ticket_id]
-        running = Deadline.objects.filter(ticket__in=self.tickets, met_at=None, dropped_at=None)
-        self.running = set(running.values_list("ticket_id", flat=True))
+        for deadline in Deadline.objects.filter(ticket__in=self.tickets, met_at=None, dropped_at=None):
+            self.running[deadline.ticket_id].append(deadline)
 
     def _lock(self, ticket_ids: Collection[int]) -> None:
         """Load and lock these tickets, and those that they were merged into."""
-        rows = Ticket.objects.select_for_update(of=("self",)).filter(pk__in=ticket_ids).select_related("channel")
+        rows = (
+            Ticket.objects.select_for_update(of=("self",))
+            .filter(pk__in=ticket_ids)
+            .select_related("channel", "customer")
+        )
         for row in rows.order_by("pk"):
             self.tickets.setdefault(row.pk, row).brand = self.brand
         for key in ticket_ids:
@@ -191,10 +199,11 @@ class Rows:
             self.changed["Ticket"].append(ticket)
 
     def write(self) -> None:
-        dues = {id(deadline.ticket): deadline.due_at for deadline in self.new["Deadline"]}
         for ticket in self.new["Ticket"]:
-            due = dues.get(id(ticket), FAR)
-            summary.fill(ticket, [summary.entry(message) for message in self.added[id(ticket)][1]], [due])
+            entries = [summary.entry(message) for message in self.added[id(ticket)][1]]
+            summary.fill(ticket, entries, partial(self._begin, ticket))
+        for ticket, _began in list(self.begun.values()):
+            self._begin(ticket)
         known = [ticket.pk for ticket, _ in self.added.values() if ticket.pk]
         if self.new["Ticket"]:
             BrandCounter.objects.filter(pk=self.counter.pk).update(
@@ -208,12 +217,26 @@ class Rows:
         update_each(self.changed["Profile"], ["handle", "name", "url", "reach", "verified_address"])
         update_each(self.changed["Thread"], ["opened_by"])
         update_each(self.changed["Participant"], ["ticket"])
-        update_each(self.changed["Ticket"], ["state", "close_reason", "resolved_at"])
+        update_each(self.changed["Ticket"], ["state", "close_reason", "resolved_at", "reopened_count"])
+        update_each(self.changed["Deadline"], deadlines.COLUMNS)
         if known:
             summary.refresh(known)
+            if self.promises:  # what was added may have made another matter of it
+                deadlines.follow(known, timezone.now(), "matter")
+                summary.refresh(known)
         events.record([self._event(*entry) for entry in self.events])
         for ticket, said_at in self.answers:
             tickets.answered(ticket, said_at, ticket.messages.filter(said_at__gt=said_at))
+
+    def _begin(self, ticket: Ticket) -> list[Deadline]:
+        """What the ticket's customer may expect since they have the floor, to be inserted."""
+        _ticket, began = self.begun.pop(id(ticket), (ticket, None))
+        if began is None:
+            return []
+        kinds = [row.kind for row in self.running[ticket.pk]] if ticket.pk else []
+        rows = deadlines.begun(self.promises, ticket, began, kinds)
+        self.new["Deadline"] += rows
+        return rows
 
     def _insert_messages(self) -> None:
         """All of them, then who answers whom within the page: a row cannot name one that has no key yet."""

@@ -5,8 +5,10 @@ from helpdesk.models.base import BrandQuerySet, BrandRow, public_id, update_each
 from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
 from helpdesk.models.customer import Customer, Distinct, Joining, Profile
 from helpdesk.models.delivery import Delivery, DeliveryPart
+from helpdesk.models.escalation import FRONT_LINE, TOP, Escalation, EscalationPolicy, Firing, Level, Shift, Trigger
 from helpdesk.models.event import Event, Notice
 from helpdesk.models.message import Attachment, Message, MessageBody, MessageKind, MessageVersion, Visibility
+from helpdesk.models.promise import Calendar, ServicePolicy
 from helpdesk.models.thread import Participant, Thread, ThreadKind
 from helpdesk.models.ticket import (
     FAR,
@@ -24,12 +26,15 @@ from helpdesk.models.user import User
 
 __all__ = [
     "FAR",
+    "FRONT_LINE",
+    "TOP",
     "ApiToken",
     "Attachment",
     "Brand",
     "BrandCounter",
     "BrandQuerySet",
     "BrandRow",
+    "Calendar",
     "Channel",
     "CloseReason",
     "CustomField",
@@ -38,9 +43,13 @@ __all__ = [
     "Delivery",
     "DeliveryPart",
     "Distinct",
+    "Escalation",
+    "EscalationPolicy",
     "Event",
+    "Firing",
     "IdempotencyRecord",
     "Joining",
+    "Level",
     "Membership",
     "Message",
     "MessageBody",
@@ -50,6 +59,8 @@ __all__ = [
     "Participant",
     "Priority",
     "Profile",
+    "ServicePolicy",
+    "Shift",
     "Tag",
     "Team",
     "Thread",
@@ -57,6 +68,7 @@ __all__ = [
     "Ticket",
     "TicketLink",
     "TicketQuerySet",
+    "Trigger",
     "User",
     "Verdict",
     "Visibility",

@@ -20,6 +20,12 @@ class Customer(BrandRow):
     name = models.CharField(_("name"), max_length=200, blank=True)
     language = models.CharField(_("language"), max_length=10, blank=True)
     place = models.CharField(_("place"), max_length=100, blank=True)
+    tier = models.CharField(
+        _("tier"),
+        max_length=30,
+        blank=True,
+        help_text=_("As the brand calls it, such as VIP: policies can ask for it."),
+    )
     about = models.TextField(_("what to know"), blank=True, help_text=_("For colleagues; never sent."))
     custom = models.JSONField(default=dict, blank=True)
     erased_at = models.DateTimeField(null=True, blank=True)

@@ -49,13 +49,16 @@ class Event(models.Model):
 class Notice(BrandRow):
     """Something people of the brand must know, shown once: one open notice per (brand, key).
 
-    `code` + `params` are worded at read. Those with at least `least_role` see it; it ends when `settled_at` is set.
+    `code` + `params` are worded at read. Those with at least `least_role` see it, and whom it is for: `user`, or those of
+    `team`. It ends when `settled_at` is set.
     """
 
     key = models.CharField(max_length=200)
     code = models.CharField(max_length=50)
     params = models.JSONField(default=dict)
     least_role = models.CharField(max_length=10, choices=Role.choices, default=Role.MANAGER)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
+    team = models.ForeignKey("helpdesk.Team", models.SET_NULL, null=True, blank=True, related_name="+")
     link = models.CharField(max_length=200, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     readers: models.ManyToManyField[Any, Any] = models.ManyToManyField(

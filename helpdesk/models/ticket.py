@@ -77,6 +77,11 @@ class Ticket(BrandRow):
     team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="tickets")
     priority = models.PositiveSmallIntegerField(_("priority"), choices=Priority.choices, default=Priority.NORMAL)
     merged_into = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="merged_from")
+    level = models.PositiveSmallIntegerField(_("level"), default=1, help_text=_("Its rung of the brand's ladder."))
+    reopened_count = models.PositiveSmallIntegerField(default=0)
+    seen_message_id = models.BigIntegerField(
+        default=0, help_text=_("The ladder has looked at messages up to this key.")
+    )
     snoozed_until = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     custom = models.JSONField(default=dict, blank=True)
@@ -90,6 +95,7 @@ class Ticket(BrandRow):
     urgency = models.CharField(max_length=10, blank=True)
     reach = models.PositiveIntegerField(default=0)
     next_due_at = models.DateTimeField(default=FAR)
+    next_step_at = models.DateTimeField(default=FAR, help_text=_("When the ladder has to look at it again."))
     last_inbound_at = models.DateTimeField()
     answered_at = models.DateTimeField(null=True, blank=True, help_text=_("First sent reply or logged call."))
     message_count = models.PositiveIntegerField(default=0)
@@ -116,6 +122,7 @@ class Ticket(BrandRow):
             models.Index(fields=["brand", "created_at", "id"], condition=OPEN, name="ticket_open_created"),
             models.Index(fields=["brand", "priority", "id"], condition=OPEN, name="ticket_open_priority"),
             models.Index(fields=["assignee", "next_due_at", "id"], condition=OPEN, name="ticket_open_mine"),
+            models.Index(fields=["next_step_at", "id"], name="ticket_next_step"),
             # all of it, by each ordering
             models.Index(fields=["brand", "next_due_at", "id"], name="ticket_due"),
             models.Index(fields=["brand", "last_inbound_at", "id"], name="ticket_heard"),
@@ -191,17 +198,34 @@ class CustomField(BrandRow):
 
 
 class Deadline(BrandRow):
-    """What must have happened by when. One of each kind runs at a time."""
+    """What must have happened by when. One of each kind runs at a time.
+
+    `due_at` is computed from `started_at`, the policy's promise and calendar, and `pauses` ([["from", "until"], …], times
+    as ISO 8601). A paused one is due when it goes on. `changes`: why it was computed anew, as codes with parameters.
+    """
 
     class Kind(models.TextChoices):
         FIRST_RESPONSE = "first_response", _("First answer")
         NEXT_RESPONSE = "next_response", _("Next answer")
         RESOLUTION = "resolution", _("Resolution")
 
+    class Told(models.IntegerChoices):
+        NOTHING = 0, _("Nothing")
+        RISK = 1, _("At risk")
+        DUE = 2, _("Overdue")
+
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="deadlines")
     kind = models.CharField(max_length=20, choices=Kind.choices)
+    policy = models.ForeignKey(
+        "helpdesk.ServicePolicy", models.SET_NULL, null=True, blank=True, related_name="deadlines", db_index=False
+    )
     started_at = models.DateTimeField()
     due_at = models.DateTimeField()
+    risk_at = models.DateTimeField(null=True, blank=True, help_text=_("From here on it is at risk."))
+    told = models.PositiveSmallIntegerField(choices=Told.choices, default=Told.NOTHING)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    pauses = models.JSONField(default=list, blank=True)
+    changes = models.JSONField(default=list, blank=True)
     met_at = models.DateTimeField(null=True, blank=True)
     dropped_at = models.DateTimeField(null=True, blank=True, help_text=_("No longer needed: closed without an answer."))
 
@@ -214,7 +238,9 @@ class Deadline(BrandRow):
             ),
             models.CheckConstraint(condition=Q(due_at__gte=models.F("started_at")), name="deadline_after_start"),
             models.CheckConstraint(condition=Q(met_at=None) | Q(dropped_at=None), name="deadline_one_end"),
+            models.CheckConstraint(condition=Q(risk_at__lte=models.F("due_at")), name="deadline_risk_before_due"),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(met_at=None, dropped_at=None), name="deadline_running"),
+            models.Index(fields=["policy", "id"], condition=Q(met_at=None, dropped_at=None), name="deadline_of_policy"),
         ]

@@ -1,4 +1,4 @@
-"""Opening a brand: the brand, its counter, and the channels every brand has."""
+"""Opening a brand: the brand, its counter, and the channels and the ladder every brand begins with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from django.db import transaction
 from helpdesk import events
 from helpdesk.models import Brand, BrandCounter, Channel, Membership, User
 from helpdesk.permissions import Role
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow import defaults
+from helpdesk.workflow.verbs import Refused
 
 MANUAL = "manual"  # the platform of channels an agent keeps by hand
 BY_HAND = ("Phone", "Shop floor", "Letter")
@@ -40,6 +41,7 @@ def open_brand(slug: str, name: str, owner: User | None = None, **values: str) -
     brand = Brand.objects.create(slug=slug, name=name, **values)
     BrandCounter.objects.create(brand=brand)
     Channel.objects.bulk_create(Channel(brand=brand, platform=MANUAL, name=label) for label in BY_HAND)
+    defaults.begin(brand)
     if owner is not None:
         Membership.objects.create(brand=brand, user=owner, role=Role.OWNER)
     return brand

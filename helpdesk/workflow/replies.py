@@ -20,7 +20,8 @@ from helpdesk.models import CloseReason, Delivery, DeliveryPart, Message, Messag
 from helpdesk.permissions import Role
 from helpdesk.ports import FrozenPart, ReplyRefused, ports
 from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
-from helpdesk.workflow.tickets import Conflict, Refused, answered, came_back, close, locked, touch, words
+from helpdesk.workflow.tickets import answered, came_back, close, touch
+from helpdesk.workflow.verbs import Conflict, Refused, locked, words
 
 LATEST = 10  # messages that an answer is sought for
 

@@ -25,36 +25,8 @@ from helpdesk.models import (
 )
 from helpdesk.permissions import may, role_of
 from helpdesk.states import TICKET, IllegalMove, TicketState
-from helpdesk.text.clean import cleaned
-from helpdesk.workflow import deadlines
-
-
-class Conflict(Exception):
-    """The row changed under the caller, or its state does not allow this. The text says what now."""
-
-
-class Refused(Exception):
-    """A value that cannot be taken. `field` names it; the text says why and what to do."""
-
-    def __init__(self, field: str, code: str, text: str) -> None:
-        super().__init__(text)
-        self.field, self.code, self.text = field, code, text
-
-
-def locked(ticket_id: int) -> Ticket:
-    """The ticket, locked until the end of the caller's transaction."""
-    rows = Ticket.objects.select_for_update(of=("self",)).select_related("brand", "channel", "customer")
-    return rows.get(pk=ticket_id)
-
-
-def words(text: str, field: str = "text") -> str:
-    """Cleaned text of an agent; refused where nothing or too much is left."""
-    clean = cleaned(text)
-    if not clean.text:
-        raise Refused(field, "blank", _("Write something first."))
-    if clean.is_cut:
-        raise Refused(field, "too_long", _("This is longer than 20,000 characters. Shorten it."))
-    return clean.text
+from helpdesk.workflow import deadlines, escalation
+from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused, locked, words
 
 
 def _step(ticket: Ticket, state: str) -> None:
@@ -127,9 +99,10 @@ def answered(ticket: Ticket, at: dt.datetime, later: QuerySet[Message]) -> None:
         if again is None:
             _step(ticket, TicketState.WAITING)
             ticket.save(update_fields=["state"])
+            deadlines.keep_time(ticket, at)
         elif not deadlines.awaits_response(ticket):
-            began = deadlines.start_of(again.said_at, again.heard_at)
-            deadlines.next_response(ticket.brand, ticket, began).save()
+            ticket.answered_at = ticket.answered_at or at
+            deadlines.begin(ticket, deadlines.start_of(again.said_at, again.heard_at))
     summary.refresh([ticket.pk])
 
 
@@ -137,8 +110,10 @@ def came_back(ticket: Ticket, at: dt.datetime) -> None:
     """What we said did not reach the customer: we have the word again, and an answer is due."""
     _step(ticket, TicketState.OPEN)
     ticket.save(update_fields=["state"])
-    if not deadlines.awaits_response(ticket):
-        deadlines.next_response(ticket.brand, ticket, at).save()
+    if deadlines.awaits_response(ticket):
+        deadlines.keep_time(ticket, at)
+    else:
+        deadlines.begin(ticket, at)
     summary.refresh([ticket.pk])
 
 
@@ -180,10 +155,6 @@ def role_of_owner(ticket: Ticket) -> str | None:
     return role_of(ticket.assignee, ticket.brand_id) if ticket.assignee is not None else None
 
 
-class PermissionRefused(Exception):
-    """The role does not reach this; the text says whose does."""
-
-
 @transaction.atomic
 def resolve(ticket_id: int, user: User) -> Ticket:
     """Settled, we think: deadlines end; a new message within the brand's window reopens it."""
@@ -207,7 +178,9 @@ def _end(ticket: Ticket, user: User, state: TicketState, reason: str) -> Ticket:
     _step(ticket, state)
     ticket.close_reason, ticket.resolved_at = reason, now
     ticket.save(update_fields=["state", "close_reason", "resolved_at"])
-    deadlines.drop(ticket, now)
+    end = deadlines.resolved if state == TicketState.RESOLVED else deadlines.drop
+    end(ticket, now)
+    escalation.settled(ticket, now)
     summary.refresh([ticket.pk])
     events.record([events.happened(f"ticket.{state}", ticket.brand_id, ticket=ticket.pk, actor=user, reason=reason)])
     ticket.refresh_from_db()
@@ -222,9 +195,9 @@ def reopen(ticket_id: int, user: User) -> Ticket:
         raise Conflict(_("This ticket is open already."))
     _step(ticket, TicketState.OPEN)
     ticket.close_reason, ticket.resolved_at = "", None
-    ticket.save(update_fields=["state", "close_reason", "resolved_at"])
-    make = deadlines.next_response if ticket.answered_at else deadlines.first_response
-    make(ticket.brand, ticket, timezone.now()).save()
+    ticket.reopened_count += 1
+    ticket.save(update_fields=["state", "close_reason", "resolved_at", "reopened_count"])
+    deadlines.begin(ticket, timezone.now())
     summary.refresh([ticket.pk])
     events.record([events.happened("ticket.reopened", ticket.brand_id, ticket=ticket.pk, actor=user)])
     ticket.refresh_from_db()
@@ -240,6 +213,9 @@ def change(ticket_id: int, user: User, **values: Any) -> Ticket:
         setattr(ticket, name, values[name])
     if moved:
         ticket.save(update_fields=moved)
+        if "priority" in moved:
+            deadlines.follow([ticket.pk], timezone.now(), "priority")
+            summary.refresh([ticket.pk])
         events.record([events.happened("ticket.changed", ticket.brand_id, ticket=ticket.pk, actor=user, fields=moved)])
     return ticket
 
@@ -258,6 +234,8 @@ def correct_triage(message_id: int, user: User, **values: str) -> Message:
     message.reasons = [reason for reason in message.reasons if reason.get("field") not in values]
     message.save(update_fields=[*values, "corrected", "reasons"])
     summary.refresh([message.ticket_id])
+    deadlines.follow([message.ticket_id], timezone.now(), "matter")
+    summary.refresh([message.ticket_id])
     events.record(
         [
             events.happened(
@@ -275,12 +253,19 @@ def correct_triage(message_id: int, user: User, **values: str) -> Message:
 
 @transaction.atomic
 def change_customer(customer_id: int, user: User, **values: str) -> Customer:
+    theirs = (
+        Ticket.objects.filter(customer=customer_id).open().order_by("pk") if "tier" in values else Ticket.objects.none()
+    )
+    open_ones = list(theirs.select_for_update(of=("self",)).values_list("pk", flat=True))  # before the customer, always
     customer = Customer.objects.select_for_update().get(pk=customer_id)
     moved = [name for name, value in values.items() if getattr(customer, name) != value]
     for name in moved:
         setattr(customer, name, values[name])
     if moved:
         customer.save(update_fields=moved)
+        if "tier" in moved:
+            deadlines.follow(open_ones, timezone.now(), "tier")
+            summary.refresh(open_ones)
         events.record(
             [events.happened("customer.changed", customer.brand_id, actor=user, customer=customer.pk, fields=moved)]
         )

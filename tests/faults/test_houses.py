@@ -22,7 +22,7 @@ from django.db import InterfaceError, OperationalError, connection, connections
 
 from helpdesk import files, joining
 from helpdesk.models import ApiToken, Attachment, Delivery, Message, Ticket, User
-from helpdesk.workflow.tickets import Conflict
+from helpdesk.workflow.verbs import Conflict
 from mentions import ingest, polling
 from mentions.models import Source
 from mentions.platforms.base import Author, File, Page, Post

@@ -15,7 +15,7 @@ from helpdesk.intake.rows import Rows
 from helpdesk.models import FAR, Channel, Deadline, Event, Message, Participant, Thread, Ticket, TicketLink, Visibility
 from helpdesk.text.clean import cleaned
 from helpdesk.workflow import deadlines, tickets
-from helpdesk.workflow.tickets import Conflict
+from helpdesk.workflow.verbs import Conflict
 from tests.world import World
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ import pytest
 from helpdesk import erasing, joining, summary
 from helpdesk.models import Customer, Deadline, Event, Message, Participant, Profile, Ticket, TicketLink
 from helpdesk.workflow import tickets
-from helpdesk.workflow.tickets import Conflict, Refused
+from helpdesk.workflow.verbs import Conflict, Refused
 from tests.world import World
 
 pytestmark = pytest.mark.django_db

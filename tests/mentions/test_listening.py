@@ -14,7 +14,7 @@ from django.utils import timezone
 from helpdesk import intake
 from helpdesk.models import Event, Message, Ticket, User
 from helpdesk.workflow import forget, replies
-from helpdesk.workflow.tickets import Conflict
+from helpdesk.workflow.verbs import Conflict
 from mentions import accounts, connecting, delivery, gaps, ingest, polling
 from mentions.models import Account, Gap, Mention, Quarantine, Source
 from mentions.platforms.base import PlatformError, retry_after

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from helpdesk import summary
 from helpdesk.models import Message
-from helpdesk.workflow import tickets
+from helpdesk.workflow import tickets, verbs
 from mentions import connecting, ingest, polling
 from mentions.models import Account
 from mentions.platforms.base import Author, Connector, Page, Post
@@ -101,7 +101,7 @@ def test_an_edit_and_a_new_message_of_one_ticket(heard: Heard, monkeypatch: pyte
 
 def test_a_correction_and_an_edit(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     lease, message = polling.claim(heard.source.pk, forced=True), Message.objects.get()
-    held, locked = threading.Event(), tickets.locked
+    held, locked = threading.Event(), verbs.locked
 
     def slow(ticket_id: int) -> Any:
         row = locked(ticket_id)
@@ -109,7 +109,7 @@ def test_a_correction_and_an_edit(heard: Heard, monkeypatch: pytest.MonkeyPatch)
         time.sleep(1)
         return row
 
-    monkeypatch.setattr(tickets, "locked", slow)
+    monkeypatch.setattr("helpdesk.workflow.tickets.locked", slow)
 
     def edit() -> None:
         held.wait(10)

@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from helpdesk.models import Deadline, Ticket
-from helpdesk.workflow.tickets import Refused
+from helpdesk.workflow.verbs import Refused
 from mentions import bouncing, ingest, money, reading_back, tasks
 from mentions.models import Account, Mention, ReadBack, Source
 from mentions.platforms import registry

@@ -13,7 +13,7 @@ from django.utils import timezone
 from helpdesk.models import Deadline, Delivery, DeliveryPart, Message, Notice, Ticket
 from helpdesk.net import HttpClient
 from helpdesk.workflow import replies
-from helpdesk.workflow.tickets import Conflict
+from helpdesk.workflow.verbs import Conflict
 from mentions import accounts, delivery, polling, tasks
 from mentions.models import Account, Mention
 from mentions.platforms.base import PlatformError

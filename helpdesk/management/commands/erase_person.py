@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from helpdesk import erasing
 from helpdesk.models import Brand, Customer
-from helpdesk.workflow.tickets import Conflict
+from helpdesk.workflow.verbs import Conflict
 
 
 class Command(BaseCommand):

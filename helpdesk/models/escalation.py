@@ -1,0 +1,197 @@
+"""The ladder of a brand: its levels, who is on duty there, when a ticket goes up, and each step that one took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from helpdesk.models.base import BrandRow
+from helpdesk.models.brand import Team
+from helpdesk.models.promise import Calendar, Conditional, minutes
+from helpdesk.models.ticket import FAR, Priority, Ticket
+
+FRONT_LINE, TOP = 1, 9
+
+
+def level_number(**options: Any) -> Any:
+    return models.PositiveSmallIntegerField(
+        _("level"), validators=[MinValueValidator(FRONT_LINE), MaxValueValidator(TOP)], **options
+    )
+
+
+class Level(BrandRow):
+    """One rung. Who is asked there acknowledges in time, or is reminded, or the ticket climbs to the next rung.
+
+    The time to acknowledge is counted by the calendar (quiet hours are closed hours); without one, around the clock.
+    """
+
+    number = level_number()
+    name = models.CharField(_("name"), max_length=100)
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("team"))
+    calendar = models.ForeignKey(
+        Calendar, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("reachable")
+    )
+    acknowledge_minutes = minutes(_("acknowledged within"), default=30)
+    reminders = models.PositiveSmallIntegerField(
+        _("reminders"), default=1, validators=[MaxValueValidator(10)], help_text=_("Before it climbs.")
+    )
+    checks_replies = models.BooleanField(
+        _("approves answers"),
+        default=False,
+        help_text=_("What somebody of a lower level answers to a ticket up here waits for approval."),
+    )
+
+    class Meta:
+        verbose_name = _("level")
+        verbose_name_plural = _("levels")
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["brand", "number"], name="level_number_once"),
+            models.CheckConstraint(condition=Q(number__gte=FRONT_LINE, number__lte=TOP), name="level_number_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Shift(BrandRow):
+    """Somebody's hours on duty at a level: weekdays (Monday is 0) and minutes of the day in the level's zone."""
+
+    level = models.ForeignKey(Level, models.CASCADE, related_name="shifts", verbose_name=_("level"))
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", verbose_name=_("who"))
+    weekdays = models.JSONField(_("days"), default=list)
+    start = models.PositiveSmallIntegerField(_("from"), default=0)
+    end = models.PositiveSmallIntegerField(_("to"), default=24 * 60)
+    since = models.DateField(_("first day"), null=True, blank=True)
+    until = models.DateField(_("last day"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("shift")
+        verbose_name_plural = _("shifts")
+        constraints = [
+            models.CheckConstraint(condition=Q(start__lt=F("end"), end__lte=24 * 60), name="shift_forwards"),
+            models.CheckConstraint(
+                condition=Q(since=None) | Q(until=None) | Q(since__lte=F("until")), name="shift_days_forwards"
+            ),
+        ]
+        indexes = [models.Index(fields=["brand", "level"], name="shift_of_level")]
+
+
+class Trigger(models.TextChoices):
+    AT_RISK = "at_risk", _("An answer is at risk")
+    OVERDUE = "overdue", _("An answer is overdue")
+    WORDS = "words", _("Words are used")
+    SENTIMENT = "sentiment", _("The mood drops")
+    REACH = "reach", _("Many will read it")
+    REOPENED = "reopened", _("It was reopened")
+    UNHAPPY = "unhappy", _("The verdict is unhappy")
+    ALIKE = "alike", _("Many have the same trouble")
+    MISSED = "missed", _("A promise to come back was missed")
+
+
+class EscalationPolicy(Conditional):
+    """When (a trigger with its parameters, on tickets that fit) → then.
+
+    `params`: {"deadlines": [kinds]} of at_risk and overdue; {"words": [...]}; {"reach": n}; {"times": n};
+    {"count": n, "hours": n} of alike. `raise_to`: a level, 0 for one up, null for none.
+    """
+
+    class Notify(models.TextChoices):
+        DESK = "desk", _("In the desk")
+        EMAIL = "email", _("By email")
+        HOOK = "hook", _("In a chat")
+
+    name = models.CharField(_("name"), max_length=100)
+    position = models.PositiveSmallIntegerField(_("position"), default=100)
+    is_active = models.BooleanField(_("in use"), default=False)
+    trigger = models.CharField(_("when"), max_length=10, choices=Trigger.choices)
+    params = models.JSONField(_("how much"), default=dict, blank=True)
+    raise_to = models.PositiveSmallIntegerField(
+        _("raise to"), null=True, blank=True, validators=[MaxValueValidator(TOP)]
+    )
+    set_priority = models.PositiveSmallIntegerField(_("set priority"), choices=Priority.choices, null=True, blank=True)
+    team = models.ForeignKey(
+        Team, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("give to team")
+    )
+    notify = models.JSONField(_("tell"), default=list, blank=True)
+    needs_approval = models.BooleanField(_("answers need approval"), default=False)
+
+    class Meta:
+        verbose_name = _("escalation policy")
+        verbose_name_plural = _("escalation policies")
+        constraints = [
+            models.UniqueConstraint(fields=["brand", "name"], name="escalation_policy_name_once"),
+            models.CheckConstraint(condition=Q(trigger__in=Trigger.values), name="escalation_policy_trigger_known"),
+        ]
+        indexes = [models.Index(fields=["brand", "position", "id"], name="escalation_policy_order")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Escalation(BrandRow):
+    """One step up: who has it, why, by when it must be acknowledged, and what came of it. One of a ticket is open.
+
+    `next_at` is when the ladder looks again: at a reminder or a climb, or never (FAR) once it is acknowledged or the top
+    of the ladder has been told in vain as often as it is allowed to be.
+    """
+
+    class Outcome(models.TextChoices):
+        NONE = "", _("Open")
+        CLIMBED = "climbed", _("Not acknowledged: it climbed")
+        RAISED = "raised", _("Raised further")
+        LOWERED = "lowered", _("Handed back")
+        RESOLVED = "resolved", _("Resolved")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="escalations", db_index=False)
+    level = level_number()
+    before = level_number(help_text=_("The level it came from."))
+    policy = models.ForeignKey(EscalationPolicy, models.SET_NULL, null=True, blank=True, related_name="+")
+    reason = models.JSONField(default=dict, help_text=_("Code and parameters; worded at read."))
+    raised_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="escalations", db_index=False
+    )
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+")
+    raised_at = models.DateTimeField()
+    acknowledge_by = models.DateTimeField()
+    reminded = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(default=FAR)
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+
+    class Meta:
+        verbose_name = _("escalation")
+        constraints = [
+            models.UniqueConstraint(fields=["ticket"], condition=Q(ended_at=None), name="escalation_one_open"),
+            models.CheckConstraint(condition=Q(ended_at=None) ^ ~Q(outcome=""), name="escalation_ended_has_outcome"),
+            models.CheckConstraint(condition=Q(level__gte=FRONT_LINE, level__lte=TOP), name="escalation_level_known"),
+        ]
+        indexes = [
+            models.Index(fields=["ticket", "id"], name="escalation_of_ticket"),
+            models.Index(fields=["owner", "acknowledge_by"], condition=Q(ended_at=None), name="escalation_mine"),
+            models.Index(fields=["brand", "acknowledge_by", "id"], condition=Q(ended_at=None), name="escalation_open"),
+            models.Index(fields=["brand", "created_at", "id"], name="escalation_created"),
+        ]
+
+
+class Firing(BrandRow):
+    """A policy has had its effect on a ticket on this occasion; never again on the same."""
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="+", db_index=False)
+    policy = models.ForeignKey(EscalationPolicy, models.CASCADE, related_name="firings")
+    occasion = models.CharField(max_length=40)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "policy", "occasion"], name="firing_once"),
+        ]

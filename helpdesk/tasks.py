@@ -1,0 +1,35 @@
+"""Thin entries for Celery: the ladder. The rows are the queue; a message only says "look"."""
+
+from __future__ import annotations
+
+import time
+
+from celery import shared_task
+from django.utils import timezone
+
+from helpdesk.workflow import sweep
+
+SOFT, HARD = 240, 300  # seconds
+TURN = 20.0  # seconds after which a worker lets another message have its turn
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def look() -> None:
+    """Call a worker where the ladder has something to look at. Two beats call twice; a ticket is decided once."""
+    if sweep.due(timezone.now(), 1):
+        sweep_due.delay()
+    if sweep.brands_to_follow(1):
+        follow_policies.delay()
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def sweep_due() -> None:
+    until = time.monotonic() + TURN
+    while sweep.sweep(timezone.now()) and time.monotonic() < until:
+        pass
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def follow_policies() -> None:
+    for brand_id in sweep.brands_to_follow(10):
+        sweep.follow(brand_id, timezone.now())
