@@ -17,8 +17,8 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 
 from helpdesk.api.filters import BrandFilter, Number, YesNo
+from helpdesk.api.resource import ReadResource
 from helpdesk.api.serializers import LineField, StrictSerializer
-from helpdesk.api.views import ReadResource
 from helpdesk.models import Brand
 from helpdesk.permissions import may
 from helpdesk.text.clean import cleaned

@@ -16,13 +16,19 @@ from django.db.models import Model
 
 from helpdesk.models import (
     ApiToken,
+    Calendar,
     Customer,
     Delivery,
     Distinct,
+    EscalationPolicy,
     Joining,
+    Level,
     Membership,
     Message,
     Notice,
+    ServicePolicy,
+    Shift,
+    Team,
     Ticket,
     TicketLink,
     User,
@@ -146,6 +152,24 @@ def verb(route: str, thing: str, rule: Rule) -> Row:
     return api(route, thing, POST=rule)
 
 
+WEEK = [[["09:00", "17:00"]], [], [], [], [], [], []]
+
+
+def set_up(resource: str, thing: str, model: type[Model], body: Mapping[str, Any]) -> list[Row]:
+    """What managers set up: made, renamed and removed."""
+    renamed = post(MANAGER, 200, column(thing, "name"), {"name": "Renamed"})
+    made = post(MANAGER, 201, count(model), {"brand": "northwind", **body}, outside=400)
+    removed = post(MANAGER, 204, count(model))
+    return [
+        api(f"{resource}/", GET=LOOK, POST=made),
+        api(f"{resource}/<pk>/", thing, GET=LOOK, PATCH=renamed, DELETE=removed),
+    ]
+
+
+def shift(scene: Scene) -> dict[str, Any]:
+    return {"level": scene.north.shift.level_id, "user": scene.world.agent.pk, "weekdays": [5]}
+
+
 API = [
     row("api/v1/schema/", GET=LOOK, is_open=True),
     api("", GET=LOOK),
@@ -196,6 +220,22 @@ API = [
     api("sources/<pk>/gaps/", "source", GET=LOOK),
     api("sources/<pk>/read-back/", "source", GET=LOOK, POST=post(MANAGER, 201, count(ReadBack), {"since": "2020-01-01T00:00:00Z"})),
     verb("sources/<pk>/read-back/stop/", "source", Rule(MANAGER, 409)),  # nothing is being read back
+    *set_up("teams", "team", Team, {"name": "New"}),
+    *set_up("calendars", "calendar", Calendar, {"name": "New", "time_zone": "UTC", "week": WEEK}),
+    *set_up("policies", "policy", ServicePolicy, {"name": "New", "tiers": ["New"], "next_response_minutes": 60}),
+    *set_up("levels", "level", Level, {"name": "New"}),
+    *set_up("escalation-policies", "rule", EscalationPolicy, {"name": "New", "trigger": "overdue", "raise_to": 2}),
+    verb("escalation-policies/<pk>/dry-run/", "rule", Rule(MANAGER)),
+    api("shifts/", GET=LOOK, POST=post(MANAGER, 201, count(Shift), shift, outside=400)),
+    api(
+        "shifts/<pk>/", "shift", GET=LOOK, PATCH=post(MANAGER, 200, column("shift", "weekdays"), {"weekdays": [6]}),
+        DELETE=post(MANAGER, 204, count(Shift)),
+    ),
+    *both("escalations", "step"),
+    verb("escalations/<pk>/acknowledge/", "step", post(LEAD, 200, column("step", "acknowledged_at"))),
+    verb("escalations/<pk>/lower/", "step", post(LEAD, 200, column("step", "outcome"), {"level": 1})),
+    verb("tickets/<pk>/escalate/", "ticket", post(AGENT, 201, column("ticket", "level"))),
+    api("tickets/<pk>/deadlines/", "ticket", GET=LOOK),
     verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),
 ]  # fmt: skip
 

@@ -103,6 +103,7 @@ class TicketFilter(BrandFilter):
     sentiment = Words(choices=Sentiment.choices)
     urgency = Words(choices=Urgency.choices)
     priority = Number(max_value=4, help_text="1 low to 4 critical.")
+    level = Number(max_value=9, help_text="Its rung of the ladder.")
     number = Number(max_value=2**31 - 1)
     customer = Number(field_name="customer_id")
     channel = Number(field_name="channel_id")

@@ -127,7 +127,7 @@ class CustomerSerializer(serializers.ModelSerializer[Customer]):
 
     class Meta:
         model = Customer
-        fields = ["id", "brand", "name", "language", "place", "about", "profiles", "created_at"]
+        fields = ["id", "brand", "name", "language", "place", "tier", "about", "profiles", "created_at"]
         read_only_fields = fields
 
 
@@ -147,7 +147,8 @@ class TicketSerializer(serializers.ModelSerializer[Ticket]):
     class Meta:
         model = Ticket
         fields = [
-            "id", "number", "brand", "state", "close_reason", "verdict", "subject", "priority", "customer", "channel", "assignee",
+            "id", "number", "brand", "state", "close_reason", "verdict", "subject", "priority", "level", "customer", "channel",
+            "assignee",
             "platform", "language", "intent", "sentiment", "urgency", "reach", "next_due_at", "last_inbound_at", "answered_at",
             "message_count", "inbound_count", "created_at", "resolved_at",
         ]  # fmt: skip
@@ -342,6 +343,7 @@ class CustomerChange(StrictSerializer):
     name = LineField(max_length=200, required=False, allow_blank=True)
     language = serializers.RegexField(r"^([a-z]{2,3})?$", required=False, allow_blank=True)
     place = LineField(max_length=100, required=False, allow_blank=True)
+    tier = LineField(max_length=30, required=False, allow_blank=True)
     about = serializers.CharField(max_length=5000, required=False, allow_blank=True)
 
 

@@ -243,6 +243,7 @@ SPECTACULAR_SETTINGS = {
         "ReplyVisibilityEnum": ["public", "private"],
         "CloseReasonEnum": "helpdesk.models.CloseReason",
         "IntentEnum": "helpdesk.text.triage.Intent",
+        "PriorityEnum": "helpdesk.models.Priority",
     },
 }
 

@@ -123,6 +123,9 @@ class Ticket(BrandRow):
             models.Index(fields=["brand", "priority", "id"], condition=OPEN, name="ticket_open_priority"),
             models.Index(fields=["assignee", "next_due_at", "id"], condition=OPEN, name="ticket_open_mine"),
             models.Index(fields=["next_step_at", "id"], name="ticket_next_step"),
+            models.Index(
+                fields=["brand", "level", "next_due_at", "id"], condition=Q(level__gt=1), name="ticket_raised"
+            ),
             # all of it, by each ordering
             models.Index(fields=["brand", "next_due_at", "id"], name="ticket_due"),
             models.Index(fields=["brand", "last_inbound_at", "id"], name="ticket_heard"),

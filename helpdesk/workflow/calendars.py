@@ -64,7 +64,7 @@ def _hours(time_zone: str, week: str, days: tuple[str, ...], country: str, subdi
     return Hours(time_zone, week_of(json.loads(week)), closed)
 
 
-def save(brand: Brand, user: User | None, calendar: Calendar | None = None, **values: Any) -> Calendar:
+def save(brand: Brand, by: User | None, calendar: Calendar | None = None, **values: Any) -> Calendar:
     """A new calendar, or this one changed. Refused says which value will not do; `ical` adds the days of a file."""
     row = Calendar(brand=brand) if calendar is None else calendar
     text = values.pop("ical", "")
@@ -85,8 +85,10 @@ def save(brand: Brand, user: User | None, calendar: Calendar | None = None, **va
         with transaction.atomic():
             is_new = row.pk is None
             row.save()
+            if row.policies.exists():  # what counts by it counts anew
+                Brand.objects.filter(pk=brand.pk).update(follow_after=0)
             code = "calendar.added" if is_new else "calendar.changed"
-            events.record([events.happened(code, brand, actor=user, calendar=row.pk, fields=sorted(values))])
+            events.record([events.happened(code, brand, actor=by, calendar=row.pk, fields=sorted(values))])
     except ValidationError as error:
         field, messages = next(iter(error.message_dict.items()))
         raise Refused(field, "invalid", " ".join(messages)) from error
@@ -96,13 +98,13 @@ def save(brand: Brand, user: User | None, calendar: Calendar | None = None, **va
 
 
 @transaction.atomic
-def remove(calendar: Calendar, user: User) -> None:
+def remove(calendar: Calendar, by: User) -> None:
     """Conflict where a policy or a level counts by it."""
     users = [*calendar.policies.all()[:3], *Level.objects.filter(calendar=calendar)[:3]]
     if users:
         names = ", ".join(str(row) for row in users)
         raise Conflict(_("This calendar is in use by: %(names)s. Choose another one there first.") % {"names": names})
-    events.record([events.happened("calendar.removed", calendar.brand_id, actor=user, calendar=calendar.pk)])
+    events.record([events.happened("calendar.removed", calendar.brand_id, actor=by, calendar=calendar.pk)])
     calendar.delete()
 
 

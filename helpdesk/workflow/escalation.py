@@ -114,6 +114,13 @@ def may_acknowledge(row: Escalation, user: User) -> bool:
     return row.team_id is not None and user.teams.filter(pk=row.team_id).exists()
 
 
+def may_lower(row: Escalation | None, user: User, brand_id: int) -> bool:
+    if row is not None:
+        return may_acknowledge(row, user)
+    role = role_of(user, brand_id)
+    return role is not None and RANK[role] >= RANK[Role.LEAD]
+
+
 @transaction.atomic
 def lower(ticket_id: int, user: User, to: int) -> Escalation | None:
     """Hand it back to a lower level, where somebody is asked in turn (not at the front line, whose inbox it is in again)."""
@@ -123,6 +130,8 @@ def lower(ticket_id: int, user: User, to: int) -> Escalation | None:
         raise Refused("level", "not_down", _("Choose a level below %(level)s.") % {"level": ticket.level})
     now, before = timezone.now(), ticket.level
     row = open_of(ticket)
+    if not may_lower(row, user, ticket.brand_id):
+        raise PermissionRefused(_("Who has it hands it back, or a lead or higher."))
     if row is not None:
         end(row, Escalation.Outcome.LOWERED, now)
     fresh: Escalation | None = None

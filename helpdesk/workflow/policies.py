@@ -282,6 +282,12 @@ def save_shift(level: Level, by: User, row: Shift | None = None, **values: Any) 
     return shift
 
 
+def remove_shift(shift: Shift, by: User) -> None:
+    with transaction.atomic():
+        events.record([events.happened("shift.removed", shift.brand_id, actor=by, shift=shift.pk)])
+        shift.delete()
+
+
 # --- what all of them share ------------------------------------------------------------------------------------
 
 

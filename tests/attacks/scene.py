@@ -16,21 +16,28 @@ from helpdesk.models import (
     Attachment,
     Brand,
     BrandCounter,
+    Calendar,
     Channel,
     Customer,
     Delivery,
     DeliveryPart,
+    Escalation,
+    EscalationPolicy,
     Joining,
+    Level,
     Membership,
     Message,
     MessageBody,
     Notice,
+    ServicePolicy,
+    Shift,
+    Team,
     Ticket,
     TicketLink,
     User,
 )
 from helpdesk.permissions import Role
-from helpdesk.workflow import replies, tickets
+from helpdesk.workflow import calendars, escalation, people, policies, replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from mentions import ingest
 from mentions.models import Account, Mention, Quarantine, Source, Term
@@ -53,6 +60,7 @@ class Half:
 
     `twin` is another ticket of `customer`; `guest` spoke in somebody else's ticket; `joining` made `kept` of two people,
     of whom `theirs` is a ticket.
+    `rule` is an escalation policy; `step` is the open escalation of `raised`; `level` is the topmost, and nobody's yet.
     `held` is a comment that waits for approval; it came as the `letter` with its `file`.
     """
 
@@ -81,6 +89,14 @@ class Half:
     theirs: Ticket
     term: Term
     searched: Channel
+    team: Team
+    calendar: Calendar
+    policy: ServicePolicy
+    level: Level
+    shift: Shift
+    rule: EscalationPolicy
+    step: Escalation
+    raised: Ticket
 
 
 @dataclass
@@ -186,8 +202,29 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
         kept=joined.kept,
         term=Term.objects.create(brand=brand, name=f"{word} term", include=[word]),
         searched=_searched(brand, word),
+        **_ladder(world, brand, worker, word),
         theirs=Ticket.objects.filter(customer=joined.kept).order_by("id")[0],
     )
+
+
+def _ladder(world: World, brand: Brand, worker: User, word: str) -> dict[str, Any]:
+    """One of everything of the ladder, named by the word."""
+    raised = heard(world, word, brand, who=f"{word}-raised".lower()).ticket
+    step = escalation.escalate(raised.pk, worker, why=f"{word} rang twice")
+    week = [[["09:00", "17:00"]]] * 5 + [[], []]
+    calendar = calendars.save(brand, worker, name=f"{word} office", week=week)
+    promise: dict[str, Any] = {"calendar": calendar, "tiers": [word], "first_response_minutes": 60}
+    second = Level.objects.get(brand=brand, number=2)
+    return {
+        "team": people.save_team(brand, worker, name=f"{word} team", members=[worker.pk]),
+        "calendar": calendars.save(brand, worker, name=f"{word} nights", week=week),
+        "policy": policies.save_service(brand, worker, name=f"{word} promise", **promise),
+        "level": policies.save_level(brand, worker, name=f"{word} level"),
+        "shift": policies.save_shift(second, worker, user=worker, weekdays=[0]),
+        "rule": policies.save_escalation(brand, worker, name=f"{word} rule", trigger="overdue", raise_to=2),
+        "step": step,
+        "raised": Ticket.objects.get(pk=raised.pk),
+    }
 
 
 def _searched(brand: Brand, word: str) -> Channel:

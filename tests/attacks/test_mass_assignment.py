@@ -28,6 +28,15 @@ BODIES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("post", "deliveries/{}/decide/", "unknown", {"decision": "cancel"}),
     ("post", "sources/", "source", {"platform": "demo", "name": "New", "brand": "northwind"}),
     ("patch", "sources/{}/", "source", {"name": "New"}),
+    ("post", "teams/", "team", {"name": "New", "brand": "northwind"}),
+    ("patch", "teams/{}/", "team", {"name": "New"}),
+    ("patch", "calendars/{}/", "calendar", {"name": "New"}),
+    ("patch", "policies/{}/", "policy", {"name": "New"}),
+    ("patch", "levels/{}/", "level", {"name": "New"}),
+    ("patch", "shifts/{}/", "shift", {"weekdays": [1]}),
+    ("patch", "escalation-policies/{}/", "rule", {"name": "New"}),
+    ("post", "tickets/{}/escalate/", "ticket", {"why": "New"}),
+    ("post", "escalations/{}/lower/", "step", {"level": 1}),
 ]
 EXTRA = {
     "id": 1, "public_id": "x", "number": 7, "state": "closed", "brand_id": 2, "slug": "southbay", "customer_id": 1, "author": 1,
