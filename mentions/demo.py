@@ -24,7 +24,9 @@ from helpdesk.models import (
     Customer,
     Deadline,
     Delivery,
+    Escalation,
     Event,
+    Level,
     Membership,
     Message,
     MessageKind,
@@ -37,8 +39,9 @@ from helpdesk.permissions import Role
 from helpdesk.ports import ports
 from helpdesk.states import PartState
 from helpdesk.text.clean import cleaned
-from helpdesk.workflow import forget, replies, tickets, verbs
+from helpdesk.workflow import calendars, escalation, forget, policies, replies, sweep, tickets, verbs
 from helpdesk.workflow.brands import MANUAL, open_brand
+from helpdesk.workflow.people import save_team
 from helpdesk.workflow.replies import settle_part
 from mentions import archive, connecting, delivery, ingest, polling, terms
 from mentions.models import Account, Gap, Source, Usage
@@ -143,6 +146,7 @@ def make() -> Made:
     _one_person(brand)
     _under_way(sources, people)
     _every_inbox(sources, people)
+    _see_it_through(brand, people)
     return Made(brand, password)
 
 
@@ -150,6 +154,45 @@ def _member(brand: Brand, email: str, name: str, role: Role, password: str) -> U
     user = User.objects.filter(email=email).first() or User.objects.create_user(email, password, name=name)
     Membership.objects.create(brand=brand, user=user, role=role)
     return user
+
+
+OFFICE = [[["08:00", "18:00"]]] * 5 + [[["10:00", "15:00"]], []]
+
+
+def _see_it_through(brand: Brand, people: dict[Role, User]) -> None:
+    """What is promised, who is asked when it goes wrong, and the ladder as it stands: one step taken, one about to climb."""
+    manager, lead = people[Role.MANAGER], people[Role.LEAD]
+    office = calendars.save(
+        brand, manager, name="Customer desk", time_zone="Europe/Stockholm", week=OFFICE, country="SE",
+        closed_days=[{"day": f"{timezone.now().year}-12-24", "name": "Christmas Eve"}],
+    )  # fmt: skip
+    promises: tuple[dict[str, Any], ...] = (
+        {"name": "Complaints", "intents": ["complaint"], "first_response_minutes": 60, "next_response_minutes": 120,
+         "resolution_minutes": 2 * 24 * 60, "risk_minutes": 20},
+        {"name": "Questions and the rest", "calendar": office, "first_response_minutes": 240, "next_response_minutes": 480},
+    )  # fmt: skip
+    for place, promise in enumerate(promises, 1):
+        policies.save_service(brand, manager, position=10 * place, **promise)
+    specialists = save_team(brand, manager, name="Specialists", members=[lead.pk, manager.pk])
+    second = Level.objects.get(brand=brand, number=2)
+    policies.save_level(brand, manager, second, team=specialists)
+    policies.save_level(brand, manager, name="Area managers", acknowledge_minutes=60, reminders=0)
+    policies.save_shift(second, manager, user=lead, weekdays=[0, 1, 2, 3, 4], start=8 * 60, end=18 * 60)
+    now = timezone.now()
+    sweep.follow(brand.pk, now)
+    while sweep.sweep(now):
+        pass
+    steps = Escalation.objects.filter(brand=brand, ended_at=None).select_related("ticket")
+    hurt = steps.filter(reason__code="words").first()
+    if hurt is not None:
+        escalation.acknowledge(hurt.ticket_id, manager)
+    waits = steps.filter(acknowledged_at=None, ticket__customer__name__startswith="Ana").first()
+    if waits is not None:
+        by = now + dt.timedelta(minutes=8)
+        steps.filter(pk=waits.pk).update(
+            raised_at=by - dt.timedelta(minutes=60), acknowledge_by=by, next_at=by, reminded=1
+        )
+        summary.refresh([waits.ticket_id])
 
 
 NAMES = {
@@ -215,6 +258,7 @@ def _as_if_then(asked: Message, sent: Delivery, answered_at: dt.datetime, thanke
     sent.parts.update(sent_at=answered_at, send_after=answered_at)
     first = runs.filter(kind=Deadline.Kind.FIRST_RESPONSE).get()
     start, length = asked.said_at, first.due_at - first.started_at
+    runs.update(risk_at=None)
     runs.filter(pk=first.pk).update(started_at=start, due_at=start + length, met_at=answered_at)
     runs.exclude(pk=first.pk).update(started_at=thanked_at, due_at=thanked_at + length, dropped_at=settled_at)
     Ticket.objects.filter(pk=ticket).update(created_at=asked.said_at, resolved_at=settled_at)

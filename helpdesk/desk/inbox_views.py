@@ -12,10 +12,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk.keyset import Order
-from helpdesk.models import Brand, Ticket
-from helpdesk.states import TicketState
+from helpdesk.models import FRONT_LINE, Brand, Ticket
+from helpdesk.states import OPEN_TICKET_STATES, TicketState
 
 TO_ANSWER = Q(state__in=[TicketState.NEW, TicketState.OPEN])
+OPEN = Q(state__in=OPEN_TICKET_STATES)
 DUE = Order("next_due_at")
 LATEST = Order("last_inbound_at", descending=True)
 
@@ -48,6 +49,9 @@ VIEWS = {
     ),
     "overdue": InboxView(
         _("Overdue"), "alarm", lambda user, now: TO_ANSWER & Q(next_due_at__lt=now), DUE, _("Nobody has waited longer than promised.")
+    ),
+    "escalated": InboxView(
+        _("Escalated"), "stairs", lambda user, now: OPEN & Q(level__gt=FRONT_LINE), DUE, _("Nothing stands above the front line.")
     ),
     "waiting": InboxView(
         _("Waiting for customer"), "hourglass_empty", lambda user, now: Q(state=TicketState.WAITING), LATEST, _("No answer of ours is waiting for one of theirs."), counted=False

@@ -83,4 +83,7 @@ def _set_up(request: HttpRequest) -> dict[str, Any]:
         for needs, title, icon, name in entries
         if may_anywhere(request.user, needs)
     ]
+    if may_anywhere(request.user, "policy.edit"):
+        for key, title, icon in (("promises", _("Promises"), "schedule"), ("ladder", _("Ladder"), "stairs")):
+            items.append(link(request, title, icon, reverse("desk:set_up", args=[key])))
     return {"title": _("Set up"), "items": items}

@@ -75,8 +75,11 @@ def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str,
     composer = _composer(row, conversation, draft)
     likes = Delivery.objects.filter(reply_to=composer["latest"], action=Delivery.Action.LIKE)
     is_liked = composer["latest"] is not None and likes.exclude(state__in=["failed", "cancelled"]).exists()
+    from helpdesk.desk import ladder  # which is made of this module's verbs
+
     context = {
         "ticket": row,
+        "ladder": ladder.beside(request, row),
         "conversation": conversation,
         "seen": _newest(row, conversation),
         "composer": composer,
@@ -126,6 +129,10 @@ def _as_of(context: dict[str, Any]) -> str:
         context["liked"],
         sorted(context["holdup"].items()),
         sorted(context["waiting"]),
+        *(
+            (step["row"].pk, step["row"].acknowledged_at, step["row"].ended_at, step["row"].reminded)
+            for step in context["ladder"]["steps"]
+        ),
     ]
     for message in context["conversation"]:
         delivery = getattr(message, "delivery", None)

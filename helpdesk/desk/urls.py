@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from helpdesk.desk import files, inbox, joining, pages, tickets
+from helpdesk.desk import files, inbox, joining, ladder, pages, set_up, tickets
 from helpdesk.ports import ports
 
 if TYPE_CHECKING:
@@ -29,11 +29,18 @@ def patterns(site: DeskSite) -> list[URLPattern]:
             path(f"tickets/<int:ticket_id>/{verb}/", guard(getattr(joining, verb)), name=f"ticket_{verb}")
             for verb in joining.VERBS
         ),
+        *(
+            path(f"tickets/<int:ticket_id>/{verb}/", guard(getattr(ladder, verb)), name=f"ticket_{verb}")
+            for verb in ladder.VERBS
+        ),
         path("deliveries/<int:delivery_id>/decide/", guard(tickets.decide), name="decide"),
         path("deliveries/<int:delivery_id>/cancel/", guard(tickets.cancel), name="cancel_delivery"),
         path("messages/<int:message_id>/html/", guard(files.html), name="message_html"),
         path("files/<int:attachment_id>/", guard(files.download), name="attachment"),
         path("customers/<int:customer_id>/erase/", guard(joining.erase), name="erase_customer"),
+        path("set-up/<slug:key>/", guard(set_up.overview), name="set_up"),
+        path("set-up/<slug:key>/<int:row_id>/", guard(set_up.edit), name="set_up_one"),
+        path("set-up/policies/<int:row_id>/dry-run/", guard(set_up.dry_run), name="dry_run"),
         path("notices/", guard(pages.all_notices), name="notices"),
         path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),
         path("contact/", guard(pages.log_contact), name="contact"),

@@ -19,6 +19,11 @@ PAGES = {
     "terms": "/desk/terms/",
     "notices": "/desk/notices/",
     "contact": "/desk/contact/",
+    "escalated": "/desk/inbox/escalated/",
+    "promises": "/desk/set-up/promises/",
+    "calendars": "/desk/set-up/calendars/",
+    "ladder": "/desk/set-up/ladder/",
+    "policies": "/desk/set-up/policies/",
     "customers": "/desk/helpdesk/customer/",
     "help": "/help/",
 }

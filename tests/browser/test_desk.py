@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from helpdesk.models import Delivery, Message, Ticket
+from helpdesk.models import Delivery, EscalationPolicy, Message, Ticket
+from helpdesk.workflow import escalation
 from tests.browser.conftest import Desk
 from tests.world import World
 
@@ -24,6 +25,15 @@ PAGES = (
     "/desk/terms/",
     "/desk/customers/{customer}/erase/",
     "/desk/quarantine/",
+    "/desk/inbox/escalated/",
+    "/desk/set-up/promises/",
+    "/desk/set-up/calendars/",
+    "/desk/set-up/ladder/",
+    "/desk/set-up/duty/",
+    "/desk/set-up/policies/",
+    "/desk/set-up/policies/{rule}/",
+    "/desk/set-up/policies/{rule}/dry-run/",
+    "/desk/set-up/teams/",
     "/desk/helpdesk/customer/",
     "/desk/helpdesk/customer/{customer}/change/",
     "/desk/helpdesk/brand/",
@@ -39,9 +49,13 @@ def test_axe_finds_nothing_and_nothing_runs_off_the_side(
     desk: Desk, busy_ticket: Ticket, width: int, dark: bool
 ) -> None:
     desk.look(width=width, dark=dark)
+    escalation.escalate(busy_ticket.pk, desk.world.agent, why="She rang twice")
+    rule = EscalationPolicy.objects.filter(brand=desk.world.brand, trigger="words").first()
+    assert rule is not None
+    keys = {"ticket": busy_ticket.pk, "customer": busy_ticket.customer_id, "rule": rule.pk}
     found: list[str] = []
     for path in PAGES:
-        page = desk.open(path.format(ticket=busy_ticket.pk, customer=busy_ticket.customer_id))
+        page = desk.open(path.format(**keys))
         page.wait_for_load_state("networkidle")
         for details in page.query_selector_all("details"):
             details.evaluate("element => element.open = true")
@@ -101,7 +115,7 @@ def test_tab_reaches_everything_and_shows_where_it_is(desk: Desk, busy_ticket: T
 
 def test_the_menu_shows_both_of_its_forms_and_escape_closes_it(desk: Desk, busy_ticket: Ticket) -> None:
     page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
-    page.locator(".hd-menu summary").first.click()
+    page.locator(".hd-menu summary[aria-label=More]").click()
     link, merge = (page.locator(f".hd-menu-body form[action*='/{verb}/']") for verb in ("link", "merge"))
     boxes = [form.bounding_box() for form in (link, merge)]
     assert boxes[0] is not None
@@ -112,6 +126,38 @@ def test_the_menu_shows_both_of_its_forms_and_escape_closes_it(desk: Desk, busy_
     assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
     heights = [box["y"] for verb in page.locator(".hd-verbs > *").all() if (box := verb.bounding_box())]
     assert max(heights) - min(heights) < 8, "the verbs stand in one line"
+
+
+def test_a_ticket_goes_up_is_taken_and_handed_back(desk: Desk, busy_ticket: Ticket) -> None:
+    page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
+    page.locator("summary", has_text="Escalate").click()
+    page.fill("#hd-why", "She rang twice")
+    page.locator(".hd-raise button", has_text="Level 2").click()
+    banner = page.locator(".hd-step")
+    banner.wait_for()
+    assert "Raised by hand. Sven Holm was asked" in banner.inner_text()
+    assert "If nobody acknowledges: a reminder in" in banner.inner_text()
+    assert "She rang twice" in page.locator(".hd-entries").inner_text()
+    page.click("text=I have it")
+    page.locator(".hd-step.is-taken").wait_for()
+    assert "Maya Berg has it" in banner.inner_text()
+    page.locator(".hd-menu summary[aria-label=More]").click()
+    page.click("text=Level 1, Front line")
+    page.get_by_text("Handed back.").wait_for()
+    assert page.locator(".hd-step").count() == 0
+    assert "handed back" in page.locator(".hd-steps").inner_text()
+
+
+def test_a_policy_shows_only_the_fields_that_its_trigger_needs(desk: Desk) -> None:
+    page = desk.open("/desk/set-up/policies/")
+    assert not page.locator("#id_words").is_visible()
+    page.select_option("#id_trigger", "words")
+    page.locator("#id_words").wait_for()
+    assert not page.locator("#id_reach").is_visible()
+    page.fill("#id_name", "Bridges")
+    page.fill("#id_words", "bridge\nviaduct")
+    page.click("text=Keep")
+    page.get_by_text("Words are used: bridge, viaduct → raise it one level").wait_for()
 
 
 def test_a_double_click_answers_once(desk: Desk, busy_ticket: Ticket) -> None:

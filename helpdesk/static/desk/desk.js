@@ -34,6 +34,15 @@ function move(step) {
   const here = focused >= 0 ? focused : rows.findIndex((row) => row.hasAttribute("aria-current"));
   rows[Math.min(Math.max(here + step, 0), rows.length - 1)]?.focus();
 }
+// fields that only some choices need
+function fitFields() {
+  document.querySelectorAll("select[data-shows]").forEach((select) => select.form.querySelectorAll("[data-when]").forEach((field) => {
+    const box = field.closest(".hd-field");
+    if (box) box.hidden = !field.dataset.when.split(" ").includes(select.value);
+  }));
+}
+document.addEventListener("change", (event) => { if (within(event.target, "select[data-shows]")) fitFields(); });
+window.addEventListener("load", fitFields);
 // what cannot be taken back is asked for once more
 document.addEventListener("click", (event) => {
   const words = within(event.target, "[data-confirm]")?.dataset.confirm;
