@@ -15,7 +15,8 @@ from rest_framework.response import Response
 
 from helpdesk.api import serializers as shapes
 from helpdesk.api.filters import BrandFilter, Number, YesNo
-from helpdesk.api.resource import ReadResource
+from helpdesk.api.idempotency import idempotent
+from helpdesk.api.resource import KEY, ReadResource
 from helpdesk.api.serializers import LineField, OneOf, StrictSerializer
 from helpdesk.hours import DAY, written
 from helpdesk.models import (
@@ -600,8 +601,9 @@ class TicketLadder:
         rows = Deadline.objects.filter(ticket=self.get_object()).order_by("id")[:200]
         return Response(DeadlineSerializer(rows, many=True).data)
 
-    @extend_schema(request=EscalateInput, responses={201: EscalationSerializer})
+    @extend_schema(request=EscalateInput, responses={201: EscalationSerializer}, parameters=[KEY])
     @action(detail=True, methods=["post"])
+    @idempotent
     def escalate(self: Any, request: Request, pk: str) -> Response:
         """Raise it by hand."""
         ticket, given = self.get_object(), self.body(EscalateInput)

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import Http404
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import mixins, viewsets
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -18,6 +19,9 @@ from helpdesk.models import Brand, IdempotencyRecord, User
 from helpdesk.permissions import role_of
 from helpdesk.workflow.verbs import Refused
 
+KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key again gets the first answer."
+)
 NOT_FILTERS = {"cursor", "limit", "ordering"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -23,7 +23,7 @@ from helpdesk.api.filters import (
 from helpdesk.api.idempotency import idempotent
 from helpdesk.api.joining import CustomerJoins, TicketJoins
 from helpdesk.api.ladder import TicketLadder
-from helpdesk.api.resource import ReadResource, Resource
+from helpdesk.api.resource import KEY, ReadResource, Resource
 from helpdesk.models import (
     Brand,
     Channel,
@@ -38,10 +38,6 @@ from helpdesk.models import (
 from helpdesk.workflow import brands, replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from helpdesk.workflow.verbs import Refused
-
-KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key again gets the first answer."
-)
 
 
 class BrandView(ReadResource):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from helpdesk.desk.forms import sent_before
 from helpdesk.desk.tickets import me, verb
 from helpdesk.models import FRONT_LINE, Deadline, Escalation, Level, Ticket
 from helpdesk.permissions import may
@@ -77,7 +79,10 @@ def escalate(request: HttpRequest, row: Ticket) -> str:
     raw = request.POST.get("level", "0")
     if not (raw.isascii() and raw.isdigit() and len(raw) == 1):
         raise Refused("level", "unknown", _("Choose a level from the list."))
-    step = escalation.escalate(row.pk, me(request), to=int(raw), why=request.POST.get("why", ""))
+    with transaction.atomic():
+        if sent_before(request):
+            return _("Raised.")
+        step = escalation.escalate(row.pk, me(request), to=int(raw), why=request.POST.get("why", ""))
     name = step.owner or step.team
     return _("Raised. %(name)s has been asked.") % {"name": name} if name else _("Raised.")
 
