@@ -185,7 +185,10 @@ class Escalation(BrandRow):
 
 
 class Firing(BrandRow):
-    """A policy has had its effect on a ticket on this occasion; never again on the same."""
+    """A policy has had its effect on a ticket on this occasion; never again on the same.
+
+    Of deadlines there are none: `Deadline.told` says what they have set off.
+    """
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="+", db_index=False)
     policy = models.ForeignKey(EscalationPolicy, models.CASCADE, related_name="firings")

@@ -39,6 +39,7 @@ class House:
             if shift.user_id in self._roles:
                 self._watches[shift.level_id].append(_watch(shift))
         self._team_sizes = self._counted_teams(levels)
+        self._duty: dict[tuple[int, dt.datetime], list[int]] = {}
         self._open: Counter[int | None] | None = None
 
     def _counted_teams(self, levels: list[Level]) -> dict[int, int]:
@@ -52,7 +53,7 @@ class House:
         """Who is asked at that level: who is on duty, else its team, else the brand's leads and up, the least busy first."""
         level = self.levels.get(number)
         if level is not None:
-            there = on_duty(self._watches[level.pk], now, self._zone(level))
+            there = self._on_duty(level, now)
             if there:
                 return Responsible(self._least_busy(there), level.team_id, "duty")
             if level.team_id and self._team_sizes.get(level.team_id):
@@ -64,6 +65,11 @@ class House:
             if able:
                 return Responsible(self._least_busy(able), None, "role")
         return Responsible(None, None, "nobody")
+
+    def _on_duty(self, level: Level, now: dt.datetime) -> list[int]:
+        if (level.pk, now) not in self._duty:
+            self._duty[level.pk, now] = on_duty(self._watches[level.pk], now, self._zone(level))
+        return self._duty[level.pk, now]
 
     def _zone(self, level: Level) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(level.calendar.time_zone if level.calendar else self.brand.time_zone)

@@ -121,6 +121,11 @@ class Fired(NamedTuple):
     occasion: str
     reason: dict[str, Any]
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether a row has to remember it; of a deadline, what has been told remembers it."""
+        return self.policy.trigger not in (Trigger.AT_RISK, Trigger.OVERDUE)
+
 
 @dataclass
 class Decision:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import F, OuterRef, Subquery
+from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from helpdesk import events, notices, summary
 from helpdesk.models import (
@@ -39,6 +39,10 @@ log = logging.getLogger(__name__)
 
 BATCH = 500
 LATER = dt.timedelta(hours=1)  # until a ticket is looked at again that could not be decided
+READ = (
+    "brand_id", "number", "state", "channel_id", "intent", "priority", "level", "team_id", "reopened_count", "seen_message_id",
+    "next_step_at", "customer__tier",
+)  # fmt: skip
 TICKET_COLUMNS = ("level", "priority", "team", "seen_message_id", "next_step_at")
 
 
@@ -60,12 +64,16 @@ def sweep(now: dt.datetime, size: int = BATCH) -> int:
 
 def look(ticket_id: int, now: dt.datetime) -> None:
     """Look at one ticket (locked by the caller, in its transaction), whenever it is due."""
-    rows = Ticket.objects.select_related("customer", "brand", "channel").filter(pk=ticket_id)
-    _step(now, list(rows))
+    _step(now, list(_rows(Ticket.objects.filter(pk=ticket_id))))
+
+
+def _rows(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
+    """With what a decision needs, and no more: there may be a hundred thousand of them."""
+    return tickets.select_related("customer").only(*READ)
 
 
 def _claimed(now: dt.datetime, size: int) -> list[Ticket]:
-    rows = Ticket.objects.filter(next_step_at__lte=now).select_related("customer", "brand", "channel")
+    rows = _rows(Ticket.objects.filter(next_step_at__lte=now))
     skip = connection.features.has_select_for_update_skip_locked
     return list(rows.select_for_update(of=("self",), skip_locked=skip).order_by("next_step_at", "id")[:size])
 
@@ -73,8 +81,8 @@ def _claimed(now: dt.datetime, size: int) -> list[Ticket]:
 def _alone(ticket_id: int, now: dt.datetime) -> int:
     try:
         with transaction.atomic():
-            rows = Ticket.objects.select_for_update(of=("self",)).select_related("customer", "brand", "channel")
-            return _step(now, list(rows.filter(pk=ticket_id, next_step_at__lte=now)))
+            rows = _rows(Ticket.objects.filter(pk=ticket_id, next_step_at__lte=now))
+            return _step(now, list(rows.select_for_update(of=("self",))))
     except Exception:  # one ticket's trouble is not its neighbours'
         log.exception("ticket %s could not be decided", ticket_id)
         Ticket.objects.filter(pk=ticket_id).update(next_step_at=now + LATER)
@@ -101,7 +109,7 @@ def _step(now: dt.datetime, tickets: Sequence[Ticket]) -> int:
     rows = _Rows()
     for ticket in tickets:
         if ticket.brand_id not in houses:
-            houses[ticket.brand_id] = House(ticket.brand)
+            houses[ticket.brand_id] = House(Brand.objects.get(pk=ticket.brand_id))
         house, open_step = houses[ticket.brand_id], asked.get(ticket.pk)
         if not ticket.is_open:
             ticket.next_step_at = FAR
@@ -175,16 +183,7 @@ def _carry_out(
         if row.pk in decision.told:
             row.told = decision.told[row.pk]
             rows.told.append(row)
-    for fired in decision.fired:
-        rows.firings.append(
-            Firing(brand_id=ticket.brand_id, ticket=ticket, policy=fired.policy, occasion=fired.occasion)
-        )
-        if fired.policy.set_priority and fired.policy.set_priority != ticket.priority:
-            ticket.priority = fired.policy.set_priority
-            rows.follows.append(ticket.pk)
-        if fired.policy.team_id:
-            ticket.team_id = fired.policy.team_id
-        rows.events.append(_happened("escalation.fired", ticket, policy=fired.policy.pk, reason=fired.reason["code"]))
+    _fire(rows, ticket, decision)
     if decision.raise_to is not None:
         asked = _raise(rows, house, ticket, asked, decision, now)
     elif asked is not None and decision.reminds:
@@ -201,6 +200,22 @@ def _carry_out(
     ticket.next_step_at = summary.next_step(ticket, (), [summary.running(row) for row in running], looks)
 
 
+def _fire(rows: _Rows, ticket: Ticket, decision: Decision) -> None:
+    for fired in decision.fired:
+        if fired.is_kept:
+            rows.firings.append(
+                Firing(brand_id=ticket.brand_id, ticket=ticket, policy=fired.policy, occasion=fired.occasion)
+            )
+        if fired.policy.set_priority and fired.policy.set_priority != ticket.priority:
+            ticket.priority = fired.policy.set_priority
+            rows.follows.append(ticket.pk)
+        if fired.policy.team_id:
+            ticket.team_id = fired.policy.team_id
+        if fired.policy is not decision.policy:  # the step it led to names it
+            reason = fired.reason["code"]
+            rows.events.append(_happened("escalation.fired", ticket, policy=fired.policy.pk, reason=reason))
+
+
 def _raise(
     rows: _Rows, house: House, ticket: Ticket, asked: Escalation | None, decision: Decision, now: dt.datetime
 ) -> Escalation:
@@ -213,7 +228,14 @@ def _raise(
     fresh.policy = decision.policy
     rows.raised.append(fresh)
     rows.events.append(
-        _happened("escalation.raised", ticket, level=fresh.level, before=fresh.before, reason=fresh.reason["code"])
+        _happened(
+            "escalation.raised",
+            ticket,
+            level=fresh.level,
+            before=fresh.before,
+            reason=fresh.reason["code"],
+            policy=decision.policy.pk if decision.policy else None,
+        )
     )
     return fresh
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import burst, calls, many, memory, pages, past
+from tests.bench import burst, calls, climb, many, memory, pages, past
 from tests.bench.client import ROUNDS, Visitor
 from tests.bench.figures import Figure, Figures, table, versus, write
 from tests.bench.place import LANES, ROOT, Place, free_port, missing
@@ -20,7 +20,7 @@ from tests.bench.place import LANES, ROOT, Place, free_port, missing
 MENTIONS, SMALL, LARGE = 5000, 10_000, 1_000_000
 PUSHES, ARCHIVED, SOURCES = 10_000, 1_000_000, 200
 INGEST = ">= 0.4"
-PARTS = ("ingest", "pages", "worker", "sources", "hooks", "archive")
+PARTS = ("ingest", "pages", "worker", "ladder", "sources", "hooks", "archive")
 ELSEWHERE = "# For scale, django-helpdesk 2.6.1: ticket list 250 ms / 2.0 s / 14 s at 10k / 100k / 1M tickets; 19 tickets/s by API; 37 mails/s."
 Sizes = dict[str, Any]
 
@@ -81,6 +81,10 @@ class Run:
             figures, heard = memory.worker(place, free_port())
         return figures, {"worker": {"mentions_heard": heard, "seconds": memory.AT_WORK}}
 
+    def ladder(self) -> tuple[Figures, Sizes]:
+        figures, sizes = climb.measure(self._place, self.scale)
+        return figures, {"ladder": sizes}
+
     def sources(self) -> tuple[Figures, Sizes]:
         count, rhythm = max(10, int(SOURCES * self.scale)), max(5, int(many.RHYTHM * min(1, self.scale)))
         with self._place("sources") as place:
@@ -116,6 +120,7 @@ def _measure(lane: str, options: argparse.Namespace) -> tuple[Figures, Sizes]:
             "ingest": run.ingest,
             "pages": run.pages,
             "worker": run.worker,
+            "ladder": run.ladder,
             "sources": run.sources,
             "hooks": run.hooks,
             "archive": run.archive,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import django
 
-STEPS = ("prepare", "ingest", "demo", "plans", "brand", "hooked", "stands")
+STEPS = ("prepare", "ingest", "demo", "plans", "brand", "hooked", "stands", "ladder")
 
 
 def main() -> None:

@@ -83,7 +83,7 @@ class TestSweep:
         )
         assert (row.team, ticket.team, row.owner) == (specialist.teams.get(), specialist.teams.get(), None)
         assert row.acknowledge_by == now + 30 * MINUTE
-        assert codes(ticket) == ["escalation.fired", "escalation.raised"]
+        assert codes(ticket) == ["escalation.raised"]
         assert (ticket.next_step_at, right(ticket)) == (row.next_at, True)
 
     def test_what_is_no_complaint_stays(self, world: World) -> None:
@@ -124,7 +124,7 @@ class TestSweep:
         ticket.refresh_from_db()
         assert (ticket.level, ticket.assignee, ticket.next_step_at, right(ticket)) == (3, world.manager, FAR, True)
         assert codes(ticket) == [
-            "escalation.fired", "escalation.raised", "escalation.reminded", "escalation.raised", "escalation.acknowledged",
+            "escalation.raised", "escalation.reminded", "escalation.raised", "escalation.acknowledged",
         ]  # fmt: skip
 
     def test_at_the_top_the_managers_are_told_once(self, world: World) -> None:
