@@ -59,6 +59,7 @@ LEAST: dict[str, Role] = {
     "brand.edit": MANAGES,
     "policy.edit": MANAGES,
     "team.edit": MANAGES,
+    "guard.edit": MANAGES,
     "notice.settle": MANAGES,
     "member.edit": OWNS,
     "customer.erase": OWNS,

@@ -16,6 +16,7 @@ from django.db.models import Model
 
 from helpdesk.models import (
     ApiToken,
+    Brand,
     Calendar,
     Customer,
     Delivery,
@@ -112,6 +113,10 @@ def column(thing: str, name: str) -> Probe:
 
 def readers(scene: Scene) -> Any:
     return Notice.readers.through.objects.count()
+
+
+def quiet(scene: Scene) -> list[Any]:
+    return list(Brand.objects.order_by("pk").values_list("quiet_guards", flat=True))
 
 
 def passwords(scene: Scene) -> list[str]:
@@ -236,6 +241,7 @@ API = [
     verb("escalations/<pk>/lower/", "step", post(LEAD, 200, column("step", "outcome"), {"level": 1})),
     verb("tickets/<pk>/escalate/", "ticket", post(AGENT, 201, column("ticket", "level"))),
     api("tickets/<pk>/deadlines/", "ticket", GET=LOOK),
+    verb("tickets/<pk>/check/", "ticket", Rule(AGENT, 200, lambda s: REPLY)),
     verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),
 ]  # fmt: skip
 
@@ -279,6 +285,7 @@ DESK = [
     desk("tickets/<ticket_id>/", "ticket", GET=LOOK),
     named(desk("set-up/<key>/", GET=Rule(MANAGER), POST=post(MANAGER, 302, count(Team), {"name": "New"})), key="teams"),
     named(desk("set-up/<key>/<row_id>/", "team", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("team", "name"), {"name": "New"})), key="teams"),
+    desk("guards/", GET=Rule(MANAGER), POST=post(MANAGER, 302, quiet, {"guard": "temper", "on": "0"})),
     desk("set-up/policies/<row_id>/dry-run/", "rule", GET=Rule(MANAGER)),
     ticket_verb("escalate", column("ticket", "level"), {"level": "2"}),
     ticket_verb("take", column("step", "acknowledged_at"), thing="raised", least=LEAD),

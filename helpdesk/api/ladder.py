@@ -34,8 +34,9 @@ from helpdesk.models import (
     Trigger,
     User,
 )
-from helpdesk.workflow import calendars, escalation, people, policies, rehearsal
+from helpdesk.workflow import calendars, escalation, guarding, people, policies, rehearsal
 from helpdesk.workflow.duty import House
+from helpdesk.workflow.guards import GUARDS, PRIVATE
 from helpdesk.workflow.reasons import CHANGES, what_next, whom, wording
 from helpdesk.workflow.verbs import Conflict, Refused
 
@@ -589,10 +590,39 @@ class DeadlineSerializer(serializers.ModelSerializer[Deadline]):
         return [{**change, "words": str(CHANGES.get(change["code"], change["code"]))} for change in row.changes]
 
 
+class CheckInput(StrictSerializer):
+    text = serializers.CharField(max_length=20_000)
+    visibility = OneOf(choices=["public", "private"])
+
+
+class FindingShape(serializers.Serializer[Any]):
+    guard = serializers.ChoiceField(choices=GUARDS)
+    words = serializers.CharField()
+    places = serializers.ListField(child=serializers.ListField(child=serializers.IntegerField()))
+    hidden = serializers.CharField(allow_null=True, help_text="The draft with what is private behind dots.")
+
+
 class TicketLadder:
     """Of the ticket view."""
 
-    ladders = {"escalate": "ticket.escalate"}
+    ladders = {"escalate": "ticket.escalate", "check": "ticket.reply"}
+
+    @extend_schema(request=CheckInput, responses=FindingShape(many=True))
+    @action(detail=True, methods=["post"])
+    def check(self: Any, request: Request, pk: str) -> Response:
+        """What the guards say of a draft; nothing is sent or kept, and `…/replies/` sends it all the same."""
+        ticket, given = self.get_object(), self.body(CheckInput)
+        found = guarding.check(ticket, given["text"], given["visibility"], timezone.now())
+        shape = [
+            {
+                "guard": one.guard,
+                "words": guarding.wording(one, given["text"]),
+                "places": [list(place) for place in one.places],
+                "hidden": guarding.hidden(given["text"], one) if one.guard == PRIVATE else None,
+            }
+            for one in found
+        ]
+        return Response(FindingShape(shape, many=True).data)
 
     @extend_schema(request=None, responses=DeadlineSerializer(many=True))
     @action(detail=True, methods=["get"], pagination_class=None, filterset_class=None)

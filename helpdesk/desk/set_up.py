@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -26,7 +27,7 @@ from helpdesk.desk.set_up_forms import CalendarForm, LevelForm, PromiseForm, Rul
 from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Brand, Calendar, EscalationPolicy, Level, ServicePolicy, Shift, Team
 from helpdesk.permissions import brands_where, may
-from helpdesk.workflow import calendars, people, policies, rehearsal
+from helpdesk.workflow import calendars, guarding, people, policies, rehearsal
 from helpdesk.workflow.verbs import Conflict, Refused
 
 Save = Callable[[Brand, Any, Any, dict[str, Any]], Any]
@@ -214,6 +215,37 @@ def dry_run(request: HttpRequest, row_id: int) -> HttpResponse:
     return _page(request, "policies", NOUNS["policies"], row.brand, None, row, rehearsal=sentences.rehearsed(found))
 
 
+@require_http_methods(["GET", "POST"])
+def guards(request: HttpRequest) -> HttpResponse:
+    """How often each guard spoke up and was sent past, and whether it is turned down."""
+    noun = NOUNS["policies"]
+    brand = _brand(request, noun)
+    if request.method == "POST":
+        demand(request, "guard.edit", brand.pk)
+        try:
+            guarding.turn(brand.pk, me(request), request.POST.get("guard", ""), on=request.POST.get("on") == "1")
+        except Refused as refusal:
+            flash.error(request, refusal.text)
+        return redirect("desk:guards")
+    from helpdesk.desk.site import site
+
+    context = {
+        **site.each_context(request), "reports": guarding.report(brand, timezone.now()), "tabs": _tabs(request, brand, "guards"),
+        "title": _("Guards"),
+    }  # fmt: skip
+    return TemplateResponse(request, "desk/guards.html", context)
+
+
+def _tabs(request: HttpRequest, brand: Brand, here: str) -> list[tuple[str, Any, bool]]:
+    """(address, label, whether one is there)."""
+    found = [
+        (reverse("desk:set_up", args=[name]), one.title, name == here)
+        for name, one in NOUNS.items()
+        if may(request.user, one.needs, brand.pk)
+    ]
+    return [*found, (reverse("desk:guards"), _("Guards"), here == "guards")]
+
+
 def _kept(request: HttpRequest, noun: Noun, brand: Brand, form: SetUpForm) -> bool:
     try:
         noun.save(brand, me(request), form.row, form.values())
@@ -232,7 +264,7 @@ def _page(
         {"row": one, "said": noun.sentence(one), "is_here": row is not None and one.pk == row.pk}
         for one in _rows(noun, brand)
     ]
-    tabs = [(name, one.title, name == key) for name, one in NOUNS.items() if may(request.user, one.needs, brand.pk)]
+    tabs = _tabs(request, brand, key)
     context = {
         **site.each_context(request), "noun": noun, "key": key, "entries": entries, "form": form, "row": row, "brand": brand,
         "tabs": tabs, "title": noun.title, **more,

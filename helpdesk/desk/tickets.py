@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
@@ -32,7 +33,8 @@ from helpdesk.models import Delivery, Membership, Message, Priority, Ticket, Tic
 from helpdesk.permissions import least_role, may
 from helpdesk.ports import Ability, ports
 from helpdesk.text.triage import Intent, Sentiment, Urgency
-from helpdesk.workflow import replies, tickets, verbs
+from helpdesk.workflow import guarding, replies, tickets, verbs
+from helpdesk.workflow.guards import Finding
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 
 MOST_MESSAGES = 200
@@ -166,6 +168,7 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
         "mode": draft.get("mode") or (modes[0] if modes else "call" if row.platform == "manual" else "note"),
         "text": draft.get("text", ""),
         "error": draft.get("error", ""),
+        "findings": draft.get("findings", []),
     }
 
 
@@ -216,6 +219,15 @@ def verb(
                     "error": refusal.text,
                 }
                 return _page(request, visible(request, ticket_id), draft=draft, status=400)
+            except Asked as asked:
+                asked_draft: dict[str, Any] = {
+                    "text": asked.text,
+                    "mode": request.POST.get("mode", ""),
+                    "findings": [
+                        {"guard": one.guard, "words": guarding.wording(one, asked.text)} for one in asked.found
+                    ],
+                }
+                return _page(request, visible(request, ticket_id), draft=asked_draft)
             except Conflict as conflict:
                 draft = {
                     "text": request.POST.get("text", ""),
@@ -270,12 +282,41 @@ def answer(request: HttpRequest, row: Ticket) -> str:
     mode = request.POST.get("mode", "")
     if mode not in SAID:
         raise Refused("mode", "required", _("Choose how to answer: in public, privately, by a note or a call."))
+    text = request.POST.get("text", "")
+    if mode in ("public", "private"):
+        mode, text = _guarded(request, row, mode, text)
     with transaction.atomic():
         if not sent_before(request):
             if mode in ("public", "private"):
                 _nobody_was_faster(row, me(request), request.POST.get("seen", ""))
-            _write(row, me(request), mode, request.POST.get("text", ""))
+                guarding.sent(row, me(request), text)
+            _write(row, me(request), mode, text)
     return str(SAID[mode])
+
+
+class Asked(Exception):
+    """The guards have something to say of this draft; one tap sends it all the same."""
+
+    def __init__(self, text: str, found: list[Finding]) -> None:
+        super().__init__()
+        self.text, self.found = text, found
+
+
+def _guarded(request: HttpRequest, row: Ticket, mode: str, text: str) -> tuple[str, str]:
+    """(mode, text) as they may go: asked about and sent anyway, or with the fix that was tapped. Asked where neither."""
+    fix = request.POST.get("fix", "")
+    if fix == "move":
+        mode = "private"
+    now = timezone.now()
+    found = guarding.check(row, text, mode, now)
+    if fix == "hide":
+        leak = next((one for one in found if one.guard == "private"), None)
+        text = guarding.hidden(text, leak) if leak is not None else text
+        found = guarding.check(row, text, mode, now)
+    if found and "anyway" not in request.POST:
+        guarding.raised(row, me(request), text, found)
+        raise Asked(text, found)
+    return mode, text
 
 
 SAID = {

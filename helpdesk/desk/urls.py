@@ -41,6 +41,7 @@ def patterns(site: DeskSite) -> list[URLPattern]:
         path("set-up/<slug:key>/", guard(set_up.overview), name="set_up"),
         path("set-up/<slug:key>/<int:row_id>/", guard(set_up.edit), name="set_up_one"),
         path("set-up/policies/<int:row_id>/dry-run/", guard(set_up.dry_run), name="dry_run"),
+        path("guards/", guard(set_up.guards), name="guards"),
         path("notices/", guard(pages.all_notices), name="notices"),
         path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),
         path("contact/", guard(pages.log_contact), name="contact"),

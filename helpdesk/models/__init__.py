@@ -5,7 +5,17 @@ from helpdesk.models.base import BrandQuerySet, BrandRow, public_id, update_each
 from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
 from helpdesk.models.customer import Customer, Distinct, Joining, Profile
 from helpdesk.models.delivery import Delivery, DeliveryPart
-from helpdesk.models.escalation import FRONT_LINE, TOP, Escalation, EscalationPolicy, Firing, Level, Shift, Trigger
+from helpdesk.models.escalation import (
+    FRONT_LINE,
+    TOP,
+    Escalation,
+    EscalationPolicy,
+    Firing,
+    GuardRaise,
+    Level,
+    Shift,
+    Trigger,
+)
 from helpdesk.models.event import Event, Notice
 from helpdesk.models.message import Attachment, Message, MessageBody, MessageKind, MessageVersion, Visibility
 from helpdesk.models.promise import Calendar, ServicePolicy
@@ -47,6 +57,7 @@ __all__ = [
     "EscalationPolicy",
     "Event",
     "Firing",
+    "GuardRaise",
     "IdempotencyRecord",
     "Joining",
     "Level",

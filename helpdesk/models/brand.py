@@ -71,6 +71,9 @@ class Brand(models.Model):
     reopen_hours = hours(24, _("conversation window"), _("Hours in which a new message reopens or joins a ticket."))
     keep_payload_days = models.PositiveSmallIntegerField(_("keep raw payloads"), default=30, help_text=_("Days."))
     keep_event_days = models.PositiveSmallIntegerField(_("keep events"), default=400, help_text=_("Days."))
+    quiet_guards = models.JSONField(
+        default=list, blank=True, editable=False, help_text=_("Guards that are turned off.")
+    )
     follow_after = models.BigIntegerField(
         null=True, editable=False, help_text=_("Deadlines of open tickets with a higher key are to be computed anew.")
     )

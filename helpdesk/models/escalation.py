@@ -198,3 +198,24 @@ class Firing(BrandRow):
         constraints = [
             models.UniqueConstraint(fields=["ticket", "policy", "occasion"], name="firing_once"),
         ]
+
+
+class GuardRaise(BrandRow):
+    """A guard spoke up on a draft, and what came of it: sent as it was, or changed. The draft itself is not kept."""
+
+    class Answer(models.TextChoices):
+        NONE = "", _("Left")
+        ANYWAY = "anyway", _("Sent as it was")
+        CHANGED = "changed", _("Changed first")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
+    guard = models.CharField(max_length=10)
+    draft_sha256 = models.CharField(max_length=64)
+    answer = models.CharField(max_length=10, choices=Answer.choices, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "ticket", "guard", "draft_sha256"], name="guard_raised_once"),
+        ]
+        indexes = [models.Index(fields=["brand", "guard", "created_at"], name="guard_report")]

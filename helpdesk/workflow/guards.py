@@ -361,7 +361,7 @@ def _private(draft: Draft, known: Known) -> Finding | None:
     if not shown:
         return None
     places = tuple((one.start, one.end) for one in shown)
-    return Finding(PRIVATE, places, {"kinds": list(dict.fromkeys(one.kind for one in shown))})
+    return Finding(PRIVATE, places, {"kinds": [one.kind for one in shown]})
 
 
 def _copy(draft: Draft, known: Known) -> Finding | None:

@@ -34,6 +34,7 @@ PAGES = (
     "/desk/set-up/policies/{rule}/",
     "/desk/set-up/policies/{rule}/dry-run/",
     "/desk/set-up/teams/",
+    "/desk/guards/",
     "/desk/helpdesk/customer/",
     "/desk/helpdesk/customer/{customer}/change/",
     "/desk/helpdesk/brand/",
@@ -146,6 +147,20 @@ def test_a_ticket_goes_up_is_taken_and_handed_back(desk: Desk, busy_ticket: Tick
     page.get_by_text("Handed back.").wait_for()
     assert page.locator(".hd-step").count() == 0
     assert "handed back" in page.locator(".hd-steps").inner_text()
+
+
+def test_a_guard_offers_the_fix_and_one_tap_sends(desk: Desk, busy_ticket: Ticket) -> None:
+    page = desk.open(f"/desk/tickets/{busy_ticket.pk}/")
+    page.fill("#hd-text", "Ana, order number 88213456 is on its way.")
+    page.click("[data-send]")
+    guard = page.locator(".hd-guards")
+    guard.wait_for()
+    assert "An order number will show: “88213456”." in guard.inner_text()
+    assert page.input_value("#hd-text").startswith("Ana, order number 88213456")
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
+    page.click("text=Hide it")
+    page.get_by_text("Ana, order number ••••456 is on its way.").wait_for()
+    assert Message.objects.filter(text__contains="88213456").count() == 0
 
 
 def test_a_policy_shows_only_the_fields_that_its_trigger_needs(desk: Desk) -> None:

@@ -1,0 +1,112 @@
+"""Guards at work: the desk asks, a tap sends or mends, and what came of it is counted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from helpdesk.models import Brand, Delivery, GuardRaise, Message, Ticket
+from helpdesk.workflow import guarding
+from tests.attacks.scene import heard
+from tests.world import World
+
+DULL = "We are sorry to hear that. Please send us a direct message and our team will look into it."
+LEAK = "Ana, your order number 88213456 has left the house."
+
+
+@pytest.fixture
+def ticket(world: World) -> Ticket:
+    return heard(world, "Ana", world.brand, who="ana").ticket
+
+
+def send(world: World, ticket: Ticket, text: str, mode: str = "public", **more: str) -> Any:
+    body = {"text": text, "mode": mode, "once": f"{text}{more}"}
+    return world.desk(world.agent).post(f"/desk/tickets/{ticket.pk}/answer/", {**body, **more})
+
+
+def texts() -> list[str]:
+    return list(Message.objects.filter(kind="reply").order_by("id").values_list("text", flat=True))
+
+
+def test_the_desk_asks_before_what_could_go_to_anybody_and_one_tap_sends_it(world: World, ticket: Ticket) -> None:
+    page = send(world, ticket, DULL)
+    content = page.content.decode()
+    assert page.status_code == 200
+    assert "This could go to anybody. Name Ana, or say something of their case." in content
+    assert DULL in content, "what was written is still there"
+    assert texts() == []
+    assert send(world, ticket, DULL, anyway="1").status_code == 302
+    assert texts() == [DULL]
+    assert [(row.guard, row.answer) for row in GuardRaise.objects.all()] == [("specific", "anyway")]
+
+
+def test_private_data_is_hidden_or_moved_or_sent_as_it_is(world: World, ticket: Ticket) -> None:
+    page = send(world, ticket, LEAK).content.decode()
+    assert "An order number will show: “88213456”." in page
+    assert ["Hide it" in page, "Send privately" in page, "Send as it is" in page] == [True, True, True]
+    assert send(world, ticket, LEAK, fix="hide").status_code == 302
+    assert texts() == ["Ana, your order number ••••456 has left the house."]
+    assert GuardRaise.objects.get().answer == "changed"
+    assert send(world, ticket, LEAK + " Again.", fix="move").status_code == 302
+    assert Delivery.objects.order_by("-id")[0].visibility == "private"
+    assert texts()[-1] == LEAK + " Again."
+
+
+def test_notes_and_calls_are_not_asked_about(world: World, ticket: Ticket) -> None:
+    for mode in ("note", "call"):
+        assert send(world, ticket, LEAK, mode).status_code == 302
+    assert not GuardRaise.objects.exists()
+
+
+def test_past_a_deadline_only_private_data_speaks_up(world: World, ticket: Ticket) -> None:
+    Ticket.objects.filter(pk=ticket.pk).update(next_due_at=timezone.now() - dt.timedelta(minutes=1))
+    assert "order number will show" in send(world, ticket, LEAK).content.decode()
+    assert send(world, ticket, DULL).status_code == 302
+
+
+def test_a_guard_that_is_turned_down_is_silent_and_private_data_is_not(world: World, ticket: Ticket) -> None:
+    desk = world.desk(world.manager)
+    desk.post("/desk/guards/", {"guard": "specific", "on": "0"})
+    desk.post("/desk/guards/", {"guard": "private", "on": "0"})
+    assert Brand.objects.get(pk=world.brand.pk).quiet_guards == ["specific"]
+    assert send(world, ticket, DULL).status_code == 302
+    assert send(world, ticket, LEAK).status_code == 200
+    desk.post("/desk/guards/", {"guard": "specific", "on": "1"})
+    assert Brand.objects.get(pk=world.brand.pk).quiet_guards == []
+
+
+def test_how_often_each_was_sent_past(world: World, ticket: Ticket) -> None:
+    for number in range(3):
+        send(world, ticket, f"{DULL} {'!' * number}")
+        send(world, ticket, f"{DULL} {'!' * number}", **({"anyway": "1"} if number < 2 else {"fix": ""}))
+    report = {one.guard: one for one in guarding.report(world.brand, timezone.now())}
+    assert (report["specific"].raised, report["specific"].anyway) == (3, 2)
+    assert report["temper"].raised == 0
+    page = world.desk(world.manager).get("/desk/guards/").content.decode()
+    assert "100 % were sent as they were" in page
+
+
+def test_by_api(world: World, ticket: Ticket) -> None:
+    api = world.api(world.agent)
+    answer = api.post(f"/api/v1/tickets/{ticket.pk}/check/", {"text": LEAK, "visibility": "public"}, format="json")
+    found = answer.json()
+    assert [(one["guard"], one["places"]) for one in found] == [("private", [[23, 31]])]
+    assert found[0]["hidden"] == "Ana, your order number ••••456 has left the house."
+    assert (
+        api.post(f"/api/v1/tickets/{ticket.pk}/check/", {"text": LEAK, "visibility": "private"}, format="json").json()
+        == []
+    )
+    sent = api.post(f"/api/v1/tickets/{ticket.pk}/replies/", {"text": LEAK, "visibility": "public"}, format="json")
+    assert sent.status_code == 202, "a machine has no second thoughts: it asks first if it wants to"
+    assert not GuardRaise.objects.exists()
+
+
+def test_the_queries_of_a_check(world: World, ticket: Ticket, django_assert_max_num_queries: Any) -> None:
+    for number in range(30):
+        heard(world, "Bo", world.brand, who=f"bo{number}")
+    row = Ticket.objects.with_people().get(pk=ticket.pk)
+    with django_assert_max_num_queries(4):
+        guarding.check(row, DULL, "public", timezone.now())
