@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from helpdesk import events, intake, summary
 from helpdesk.models import (
+    Approval,
     BrandCounter,
     CloseReason,
     Customer,
@@ -58,6 +59,7 @@ def merge(ticket_id: int, into_id: int, user: User) -> Ticket:
     now = timezone.now()
     Message.objects.filter(ticket=gone).update(ticket=kept)
     Delivery.objects.filter(ticket=gone).update(ticket=kept)
+    Approval.objects.filter(ticket=gone).update(ticket=kept)
     Participant.objects.filter(ticket=gone).update(ticket=kept)
     deadlines.drop(gone, now)
     escalation.settled(gone, now)
@@ -139,6 +141,7 @@ def split(ticket_id: int, message_ids: Collection[int], user: User) -> Ticket:
     fresh = _new_ticket(ticket, counter, first)
     Message.objects.filter(pk__in=moving).update(ticket=fresh)
     Delivery.objects.filter(message__in=moving).update(ticket=fresh)
+    Approval.objects.filter(delivery__message__in=moving).update(ticket=fresh)
     Delivery.objects.filter(message=None, reply_to__in=moving).update(ticket=fresh)
     _reseat(ticket, fresh, chosen)
     TicketLink.objects.create(brand=ticket.brand, earlier=ticket, later=fresh, kind=TicketLink.Kind.RELATED)

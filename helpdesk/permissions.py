@@ -46,6 +46,7 @@ LEAST: dict[str, Role] = {
     "ticket.split": ANSWER,
     "ticket.escalate": ANSWER,
     "escalation.acknowledge": ANSWER,
+    "approval.decide": ANSWER,
     "escalation.lower": ANSWER,
     "customer.edit": ANSWER,
     "customer.join": ANSWER,

@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from helpdesk.workflow import sweep
+from helpdesk.workflow import deciding, sweep
 
 SOFT, HARD = 240, 300  # seconds
 TURN = 20.0  # seconds after which a worker lets another message have its turn
@@ -18,6 +18,8 @@ def look() -> None:
     """Call a worker where the ladder has something to look at. Two beats call twice; a ticket is decided once."""
     if sweep.due(timezone.now(), 1):
         sweep_due.delay()
+    if deciding.due(timezone.now(), 1):
+        climb_approvals.delay()
     if sweep.brands_to_follow(1):
         follow_policies.delay()
 
@@ -26,6 +28,12 @@ def look() -> None:
 def sweep_due() -> None:
     until = time.monotonic() + TURN
     while sweep.sweep(timezone.now()) and time.monotonic() < until:
+        pass
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def climb_approvals() -> None:
+    while deciding.climb(timezone.now()):
         pass
 
 

@@ -21,6 +21,7 @@ from helpdesk.api.serializers import LineField, OneOf, StrictSerializer
 from helpdesk.hours import DAY, written
 from helpdesk.models import (
     FAR,
+    Approval,
     Brand,
     Calendar,
     Deadline,
@@ -34,7 +35,7 @@ from helpdesk.models import (
     Trigger,
     User,
 )
-from helpdesk.workflow import calendars, escalation, guarding, people, policies, rehearsal
+from helpdesk.workflow import calendars, deciding, escalation, guarding, people, policies, rehearsal
 from helpdesk.workflow.duty import House
 from helpdesk.workflow.guards import GUARDS, PRIVATE
 from helpdesk.workflow.reasons import CHANGES, what_next, whom, wording
@@ -588,6 +589,75 @@ class DeadlineSerializer(serializers.ModelSerializer[Deadline]):
 
     def get_changes(self, row: Deadline) -> list[dict[str, Any]]:
         return [{**change, "words": str(CHANGES.get(change["code"], change["code"]))} for change in row.changes]
+
+
+class ApprovalSerializer(BrandNamed):
+    asked_by = shapes.SomebodySerializer(read_only=True, allow_null=True)
+    owner = shapes.SomebodySerializer(read_only=True, allow_null=True)
+    team = shapes.SomebodySerializer(read_only=True, allow_null=True)
+    decided_by = shapes.SomebodySerializer(read_only=True, allow_null=True)
+    due_at = serializers.SerializerMethodField(help_text="Then it climbs; null where it has climbed as far as it can.")
+
+    class Meta:
+        model = Approval
+        fields = [
+            "id", "brand", "ticket", "delivery", "level", "reason", "asked_by", "owner", "team", "asked_at", "due_at", "decided_at",
+            "decided_by", "outcome", "refused_note", "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_due_at(self, row: Approval) -> Any:
+        return None if row.due_at >= FAR else serializers.DateTimeField().to_representation(row.due_at)
+
+
+class ApprovalFilter(BrandFilter):
+    open = YesNo(field_name="decided_at", lookup_expr="isnull")
+    ticket = Number(field_name="ticket_id")
+    mine = YesNo(method="asked_of_me", help_text="Asked of you, or of a team of yours.")
+
+    def asked_of_me(self, rows: QuerySet[Approval], name: str, value: bool) -> QuerySet[Approval]:
+        user = self.request.user
+        asked = Q(owner=user) | Q(owner=None, team__in=user.teams.all())
+        return rows.filter(asked) if value else rows.exclude(asked)
+
+
+class ApproveInput(StrictSerializer):
+    text = serializers.CharField(max_length=20_000, required=False, help_text="Other words; left out: as it is.")
+
+
+class RefuseInput(StrictSerializer):
+    reason = serializers.CharField(max_length=1000)
+
+
+class ApprovalView(ReadResource):
+    """Replies that are held until somebody else has looked. Never who wrote it."""
+
+    serializer_class = ApprovalSerializer
+    filterset_class = ApprovalFilter
+    needs = {"approve": "approval.decide", "refuse": "approval.decide"}
+    orderings = {"created": "created_at", "due": "due_at"}
+    default_ordering = "-created"
+
+    def rows(self) -> QuerySet[Approval]:
+        return Approval.objects.select_related("brand", "asked_by", "owner", "team", "decided_by")
+
+    @extend_schema(request=ApproveInput)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        """Let it go. Other words are sent in the asker's name, approved by you."""
+        row, given = self.get_object(), self.body(ApproveInput)
+        return self._shown(deciding.approve(row.pk, self.me, given.get("text")).pk)
+
+    @extend_schema(request=RefuseInput)
+    @action(detail=True, methods=["post"])
+    def refuse(self, request: Request, pk: str) -> Response:
+        """It does not go; the reason is kept as a note."""
+        row, given = self.get_object(), self.body(RefuseInput)
+        return self._shown(deciding.refuse(row.pk, self.me, given["reason"]).pk)
+
+    def _shown(self, pk: int) -> Response:
+        return Response(self.get_serializer(self.rows().get(pk=pk)).data)
 
 
 class CheckInput(StrictSerializer):

@@ -325,6 +325,12 @@ class LevelForm(SetUpForm):
         empty_label=gettext_lazy("around the clock"),
     )
 
+    checks_replies = forms.BooleanField(
+        label=gettext_lazy("Approves answers"),
+        required=False,
+        help_text=gettext_lazy("What somebody of a lower level answers to a ticket up here waits for approval."),
+    )
+
     def fresh(self) -> dict[str, Any]:
         return {"acknowledge_minutes": 30, "reminders": 1}
 

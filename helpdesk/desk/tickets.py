@@ -77,12 +77,13 @@ def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str,
     composer = _composer(row, conversation, draft)
     likes = Delivery.objects.filter(reply_to=composer["latest"], action=Delivery.Action.LIKE)
     is_liked = composer["latest"] is not None and likes.exclude(state__in=["failed", "cancelled"]).exists()
-    from helpdesk.desk import ladder  # which is made of this module's verbs
+    from helpdesk.desk import approvals, ladder  # which are made of this module's verbs
 
     context = {
         "ticket": row,
         "ladder": ladder.beside(request, row),
         "conversation": conversation,
+        "approvals": approvals.beside(request, row, conversation),
         "seen": _newest(row, conversation),
         "composer": composer,
         "waiting": ports.mouth.waiting(row.channel, conversation),
@@ -131,6 +132,7 @@ def _as_of(context: dict[str, Any]) -> str:
         context["liked"],
         sorted(context["holdup"].items()),
         sorted(context["waiting"]),
+        *((entry["row"].pk, entry["row"].due_at) for entry in context["approvals"].values()),
         *(
             (step["row"].pk, step["row"].acknowledged_at, step["row"].ended_at, step["row"].reminded)
             for step in context["ladder"]["steps"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from helpdesk.desk import files, inbox, joining, ladder, pages, set_up, tickets
+from helpdesk.desk import approvals, files, inbox, joining, ladder, pages, set_up, tickets
 from helpdesk.ports import ports
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def patterns(site: DeskSite) -> list[URLPattern]:
         path("set-up/<slug:key>/", guard(set_up.overview), name="set_up"),
         path("set-up/<slug:key>/<int:row_id>/", guard(set_up.edit), name="set_up_one"),
         path("set-up/policies/<int:row_id>/dry-run/", guard(set_up.dry_run), name="dry_run"),
+        path("approvals/", guard(approvals.overview), name="approvals"),
+        path("approvals/<int:approval_id>/decide/", guard(approvals.decide), name="decide_approval"),
         path("guards/", guard(set_up.guards), name="guards"),
         path("notices/", guard(pages.all_notices), name="notices"),
         path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),

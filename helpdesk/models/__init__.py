@@ -8,6 +8,7 @@ from helpdesk.models.delivery import Delivery, DeliveryPart
 from helpdesk.models.escalation import (
     FRONT_LINE,
     TOP,
+    Approval,
     Escalation,
     EscalationPolicy,
     Firing,
@@ -39,6 +40,7 @@ __all__ = [
     "FRONT_LINE",
     "TOP",
     "ApiToken",
+    "Approval",
     "Attachment",
     "Brand",
     "BrandCounter",

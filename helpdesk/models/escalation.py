@@ -219,3 +219,47 @@ class GuardRaise(BrandRow):
             models.UniqueConstraint(fields=["user", "ticket", "guard", "draft_sha256"], name="guard_raised_once"),
         ]
         indexes = [models.Index(fields=["brand", "guard", "created_at"], name="guard_report")]
+
+
+class Approval(BrandRow):
+    """A second pair of eyes on a reply that is held meanwhile: who was asked, by when, and what they said.
+
+    Overdue, it climbs: the next level is asked. `refused_note` is the note that says why it was refused.
+    """
+
+    class Outcome(models.TextChoices):
+        NONE = "", _("Waiting")
+        APPROVED = "approved", _("Approved")
+        EDITED = "edited", _("Approved with changes")
+        REFUSED = "refused", _("Refused")
+        WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="approvals")
+    delivery = models.OneToOneField("helpdesk.Delivery", models.CASCADE, related_name="approval")
+    level = level_number()
+    reason = models.JSONField(default=dict, help_text=_("Why it needs one: code and parameters."))
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="approvals", db_index=False
+    )
+    team = models.ForeignKey(Team, models.SET_NULL, null=True, blank=True, related_name="+")
+    asked_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+    refused_note = models.ForeignKey(
+        "helpdesk.Message", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+
+    class Meta:
+        verbose_name = _("approval")
+        constraints = [
+            models.CheckConstraint(condition=Q(decided_at=None) ^ ~Q(outcome=""), name="approval_decided_has_outcome"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(decided_at=None), name="approval_due"),
+            models.Index(fields=["brand", "due_at", "id"], condition=Q(decided_at=None), name="approval_open"),
+            models.Index(fields=["owner"], condition=Q(decided_at=None), name="approval_mine"),
+            models.Index(fields=["brand", "created_at", "id"], name="approval_created"),
+        ]

@@ -132,3 +132,9 @@ def triage_choices(message: Message) -> list[tuple[str, Any, str]]:
     """(field, choices, value) of what a person may correct."""
     kinds = {"intent": Intent, "sentiment": Sentiment, "urgency": Urgency}
     return [(name, kind.choices, getattr(message, name)) for name, kind in kinds.items()]
+
+
+@register.filter
+def at(found: dict[Any, Any], key: Any) -> Any:
+    """The entry of a mapping, or None."""
+    return found.get(key)

@@ -49,11 +49,14 @@ class House:
         seats = User.teams.through.objects.filter(team__in=teams, user__in=self._roles)
         return dict(Counter(seats.values_list("team_id", flat=True)))
 
-    def responsible(self, number: int, now: dt.datetime) -> Responsible:
-        """Who is asked at that level: who is on duty, else its team, else the brand's leads and up, the least busy first."""
+    def responsible(self, number: int, now: dt.datetime, but: int | None = None) -> Responsible:
+        """Who is asked at that level: who is on duty, else its team, else the brand's leads and up, the least busy first.
+
+        `but`: somebody who cannot be asked, for what is theirs.
+        """
         level = self.levels.get(number)
         if level is not None:
-            there = self._on_duty(level, now)
+            there = [user for user in self._on_duty(level, now) if user != but]
             if there:
                 return Responsible(self._least_busy(there), level.team_id, "duty")
             if level.team_id and self._team_sizes.get(level.team_id):
@@ -61,7 +64,7 @@ class House:
         # the higher the rung, the higher the role: a level without people is no way to lose a ticket
         wanted = Role.LEAD if number <= 2 else Role.MANAGER
         for least in (wanted, Role.LEAD, Role.AGENT):
-            able = [user for user, role in self._roles.items() if RANK[role] >= RANK[least]]
+            able = [user for user, role in self._roles.items() if RANK[role] >= RANK[least] and user != but]
             if able:
                 return Responsible(self._least_busy(able), None, "role")
         return Responsible(None, None, "nobody")

@@ -20,6 +20,7 @@ from helpdesk.models import CloseReason, Delivery, DeliveryPart, Message, Messag
 from helpdesk.permissions import Role
 from helpdesk.ports import FrozenPart, ReplyRefused, ports
 from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
+from helpdesk.workflow import approvals
 from helpdesk.workflow.tickets import answered, came_back, close, touch
 from helpdesk.workflow.verbs import Conflict, Refused, locked, words
 
@@ -44,8 +45,9 @@ def reply_target(ticket: Ticket, visibility: str) -> Message | None:
 
 
 @transaction.atomic
-def reply(ticket_id: int, user: User, text: str, visibility: str) -> Delivery:
-    """Queue a reply. Raises Refused (what to change, at its field) or Conflict."""
+def reply(ticket_id: int, user: User, text: str, visibility: str, *, approved_by: User | None = None) -> Delivery:
+    """Queue a reply, or hold it where somebody has to approve it first. Raises Refused (what to change, at its field) or
+    Conflict."""
     ticket = locked(ticket_id)
     _not_over(ticket)
     text = words(text)
@@ -65,7 +67,13 @@ def reply(ticket_id: int, user: User, text: str, visibility: str) -> Delivery:
         heard_at=now,
         created_at=now,
     )
-    delivery = _delivery(ticket, user, parts, now, message=message, reply_to=target, visibility=visibility)
+    why = {} if approved_by is not None else approvals.needed(ticket, user)
+    state = PartState.HELD if why else PartState.QUEUED
+    delivery = _delivery(
+        ticket, user, parts, now, message=message, reply_to=target, visibility=visibility, state=str(state)
+    )
+    if why:
+        approvals.ask(delivery, user, why, now)
     touch(ticket, user)
     summary.refresh([ticket.pk])
     events.record(
@@ -167,6 +175,7 @@ def _delivery(ticket: Ticket, user: User, parts: list[FrozenPart], now: dt.datet
             expected_id=part.expected_id,
             text_sha256=hashlib.sha256(str(part.payload.get("text", "")).encode()).hexdigest(),
             send_after=now,
+            state=delivery.state,
         )
         for position, part in enumerate(parts)
     )
@@ -214,6 +223,8 @@ def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:
             )
         ]
     )
+    if after == PartState.CANCELLED:
+        approvals.withdrawn(delivery, now)
     if after == PartState.SENT and delivery.message_id:
         Message.objects.filter(pk=delivery.message_id).update(sent_at=now)
         # answered as of now, in words that knew nothing of what the customer has said since they were written

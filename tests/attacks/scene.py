@@ -13,6 +13,7 @@ from django.utils import timezone
 from helpdesk import files, joining, notices
 from helpdesk.models import (
     ApiToken,
+    Approval,
     Attachment,
     Brand,
     BrandCounter,
@@ -37,7 +38,7 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
-from helpdesk.workflow import calendars, escalation, people, policies, replies, tickets
+from helpdesk.workflow import approvals, calendars, escalation, people, policies, replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from mentions import ingest
 from mentions.models import Account, Mention, Quarantine, Source, Term
@@ -96,6 +97,7 @@ class Half:
     shift: Shift
     rule: EscalationPolicy
     step: Escalation
+    approval: Approval
     raised: Ticket
 
 
@@ -215,7 +217,9 @@ def _ladder(world: World, brand: Brand, worker: User, word: str) -> dict[str, An
     calendar = calendars.save(brand, worker, name=f"{word} office", week=week)
     promise: dict[str, Any] = {"calendar": calendar, "tiers": [word], "first_response_minutes": 60}
     second = Level.objects.get(brand=brand, number=2)
+    draft = stuck(replies.reply(raised.pk, worker, f"{word} is paid back", "public"), "held")
     return {
+        "approval": approvals.ask(draft, worker, {"code": "level", "level": 2}, timezone.now()),
         "team": people.save_team(brand, worker, name=f"{word} team", members=[worker.pk]),
         "calendar": calendars.save(brand, worker, name=f"{word} nights", week=week),
         "policy": policies.save_service(brand, worker, name=f"{word} promise", **promise),

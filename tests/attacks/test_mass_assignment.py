@@ -37,6 +37,9 @@ BODIES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("patch", "escalation-policies/{}/", "rule", {"name": "New"}),
     ("post", "tickets/{}/escalate/", "ticket", {"why": "New"}),
     ("post", "escalations/{}/lower/", "step", {"level": 1}),
+    ("post", "approvals/{}/approve/", "approval", {"text": "Other words"}),
+    ("post", "approvals/{}/refuse/", "approval", {"reason": "Too much"}),
+    ("post", "tickets/{}/check/", "ticket", REPLY),
 ]
 EXTRA = {
     "id": 1, "public_id": "x", "number": 7, "state": "closed", "brand_id": 2, "slug": "southbay", "customer_id": 1, "author": 1,

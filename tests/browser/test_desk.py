@@ -35,6 +35,7 @@ PAGES = (
     "/desk/set-up/policies/{rule}/dry-run/",
     "/desk/set-up/teams/",
     "/desk/guards/",
+    "/desk/approvals/",
     "/desk/helpdesk/customer/",
     "/desk/helpdesk/customer/{customer}/change/",
     "/desk/helpdesk/brand/",
