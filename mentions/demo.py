@@ -175,7 +175,7 @@ def _see_it_through(brand: Brand, people: dict[Role, User]) -> None:
         policies.save_service(brand, manager, position=10 * place, **promise)
     specialists = save_team(brand, manager, name="Specialists", members=[lead.pk, manager.pk])
     second = Level.objects.get(brand=brand, number=2)
-    policies.save_level(brand, manager, second, team=specialists)
+    policies.save_level(brand, manager, second, team=specialists, checks_replies=True)
     policies.save_level(brand, manager, name="Area managers", acknowledge_minutes=60, reminders=0)
     policies.save_shift(second, manager, user=lead, weekdays=[0, 1, 2, 3, 4], start=8 * 60, end=18 * 60)
     now = timezone.now()
@@ -186,6 +186,10 @@ def _see_it_through(brand: Brand, people: dict[Role, User]) -> None:
     hurt = steps.filter(reason__code="words").first()
     if hurt is not None:
         escalation.acknowledge(hurt.ticket_id, manager)
+    letter = steps.filter(ticket__subject="Cannot pay in the app", ticket__level=2).first()
+    if letter is not None:  # waits for a second pair of eyes
+        words = "Dear Bo, the button is free again from version 4.2.2, and your Friday fare is held for you. ^Noor"
+        replies.reply(letter.ticket_id, people[Role.AGENT], words, "private")
     waits = steps.filter(acknowledged_at=None, ticket__customer__name__startswith="Ana").first()
     if waits is not None:
         by = now + dt.timedelta(minutes=8)

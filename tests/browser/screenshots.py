@@ -24,6 +24,8 @@ PAGES = {
     "calendars": "/desk/set-up/calendars/",
     "ladder": "/desk/set-up/ladder/",
     "policies": "/desk/set-up/policies/",
+    "approvals": "/desk/approvals/",
+    "guards": "/desk/guards/",
     "customers": "/desk/helpdesk/customer/",
     "help": "/help/",
 }
@@ -70,6 +72,8 @@ def take(base: str, email: str, password: str) -> None:
         pages = dict(PAGES)
         for name, words in TICKETS.items():
             pages[name] = str(page.locator(".hd-row a", has_text=words).first.get_attribute("href"))
+        page.goto(f"{base}/desk/set-up/policies/")
+        pages["dry-run"] = str(page.locator("a", has_text="Try it").last.get_attribute("href"))
         page.goto(f"{base}/desk/sources/")
         x = page.locator(".hd-source", has_text="X @northwindrail").first
         pages["source"] = str(x.locator("a", has_text="Settings").get_attribute("href"))

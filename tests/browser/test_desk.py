@@ -137,7 +137,7 @@ def test_a_ticket_goes_up_is_taken_and_handed_back(desk: Desk, busy_ticket: Tick
     page.locator(".hd-raise button", has_text="Level 2").click()
     banner = page.locator(".hd-step")
     banner.wait_for()
-    assert "Raised by hand. Sven Holm was asked" in banner.inner_text()
+    assert "Raised by hand. Asked: Sven Holm" in banner.inner_text()
     assert "If nobody acknowledges: a reminder in" in banner.inner_text()
     assert "She rang twice" in page.locator(".hd-entries").inner_text()
     page.click("text=I have it")
