@@ -25,6 +25,7 @@ from helpdesk.models import (
     CloseReason,
     Customer,
     DeliveryPart,
+    FollowUp,
     IdempotencyRecord,
     Message,
     MessageBody,
@@ -164,6 +165,7 @@ def _close(tickets: Collection[Ticket], now: dt.datetime) -> None:
     for ticket in tickets:
         deadlines.drop(ticket, now)
         escalation.settled(ticket, now)
+        ticket.follow_ups.filter(done_at=None).update(done_at=now, outcome=FollowUp.Outcome.DROPPED)
         ticket.tags.clear()
         if ticket.is_open:
             ticket.state, ticket.close_reason, ticket.resolved_at = str(TicketState.CLOSED), CloseReason.DELETED, now

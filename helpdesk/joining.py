@@ -22,6 +22,7 @@ from helpdesk.models import (
     Customer,
     Delivery,
     Distinct,
+    FollowUp,
     Joining,
     Message,
     MessageKind,
@@ -60,6 +61,7 @@ def merge(ticket_id: int, into_id: int, user: User) -> Ticket:
     Message.objects.filter(ticket=gone).update(ticket=kept)
     Delivery.objects.filter(ticket=gone).update(ticket=kept)
     Approval.objects.filter(ticket=gone).update(ticket=kept)
+    FollowUp.objects.filter(ticket=gone, done_at=None).update(ticket=kept)
     Participant.objects.filter(ticket=gone).update(ticket=kept)
     deadlines.drop(gone, now)
     escalation.settled(gone, now)

@@ -47,6 +47,7 @@ LEAST: dict[str, Role] = {
     "ticket.escalate": ANSWER,
     "escalation.acknowledge": ANSWER,
     "approval.decide": ANSWER,
+    "follow_up.edit": ANSWER,
     "escalation.lower": ANSWER,
     "customer.edit": ANSWER,
     "customer.join": ANSWER,

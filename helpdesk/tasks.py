@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from helpdesk.workflow import deciding, sweep
+from helpdesk.workflow import deciding, following_up, sweep
 
 SOFT, HARD = 240, 300  # seconds
 TURN = 20.0  # seconds after which a worker lets another message have its turn
@@ -20,6 +20,8 @@ def look() -> None:
         sweep_due.delay()
     if deciding.due(timezone.now(), 1):
         climb_approvals.delay()
+    if following_up.due(timezone.now(), 1):
+        miss_follow_ups.delay()
     if sweep.brands_to_follow(1):
         follow_policies.delay()
 
@@ -34,6 +36,12 @@ def sweep_due() -> None:
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
 def climb_approvals() -> None:
     while deciding.climb(timezone.now()):
+        pass
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def miss_follow_ups() -> None:
+    while following_up.miss(timezone.now()):
         pass
 
 

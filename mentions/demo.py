@@ -39,7 +39,7 @@ from helpdesk.permissions import Role
 from helpdesk.ports import ports
 from helpdesk.states import PartState
 from helpdesk.text.clean import cleaned
-from helpdesk.workflow import calendars, escalation, forget, policies, replies, sweep, tickets, verbs
+from helpdesk.workflow import calendars, escalation, following_up, forget, policies, replies, sweep, tickets, verbs
 from helpdesk.workflow.brands import MANUAL, open_brand
 from helpdesk.workflow.people import save_team
 from helpdesk.workflow.replies import settle_part
@@ -190,6 +190,9 @@ def _see_it_through(brand: Brand, people: dict[Role, User]) -> None:
     if letter is not None:  # waits for a second pair of eyes
         words = "Dear Bo, the button is free again from version 4.2.2, and your Friday fare is held for you. ^Noor"
         replies.reply(letter.ticket_id, people[Role.AGENT], words, "private")
+    priya = Ticket.objects.filter(brand=brand, subject="Wheelchair ramp on Friday").first()
+    if priya is not None:
+        following_up.plan(priya.pk, people[Role.AGENT], "call", now + dt.timedelta(hours=20), reason="promised")
     waits = steps.filter(acknowledged_at=None, ticket__customer__name__startswith="Ana").first()
     if waits is not None:
         by = now + dt.timedelta(minutes=8)

@@ -7,12 +7,14 @@ the address names a row; lists answer anybody who is let in, with their own rows
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.core import mail
 from django.db.models import Model
+from django.utils import timezone
 
 from helpdesk.models import (
     ApiToken,
@@ -22,6 +24,7 @@ from helpdesk.models import (
     Delivery,
     Distinct,
     EscalationPolicy,
+    FollowUp,
     Joining,
     Level,
     Membership,
@@ -175,6 +178,13 @@ def shift(scene: Scene) -> dict[str, Any]:
     return {"level": scene.north.shift.level_id, "user": scene.world.agent.pk, "weekdays": [5]}
 
 
+TOMORROW = (timezone.now() + dt.timedelta(days=1)).date().isoformat()
+
+
+def coming_back(scene: Scene) -> dict[str, Any]:
+    return {"ticket": scene.north.ticket.pk, "kind": "call", "due_at": f"{TOMORROW}T23:00:00Z"}
+
+
 API = [
     row("api/v1/schema/", GET=LOOK, is_open=True),
     api("", GET=LOOK),
@@ -241,6 +251,9 @@ API = [
     *both("approvals", "approval"),
     verb("approvals/<pk>/approve/", "approval", post(LEAD, 200, column("approval", "outcome"))),
     verb("approvals/<pk>/refuse/", "approval", post(LEAD, 200, column("approval", "outcome"), {"reason": "Too much"})),
+    api("follow-ups/", GET=LOOK, POST=post(AGENT, 201, count(FollowUp), coming_back, outside=400)),
+    api("follow-ups/<pk>/", "follow_up", GET=LOOK),
+    verb("follow-ups/<pk>/finish/", "follow_up", post(AGENT, 200, column("follow_up", "outcome"), {"outcome": "reached"})),
     verb("escalations/<pk>/lower/", "step", post(LEAD, 200, column("step", "outcome"), {"level": 1})),
     verb("tickets/<pk>/escalate/", "ticket", post(AGENT, 201, column("ticket", "level"))),
     api("tickets/<pk>/deadlines/", "ticket", GET=LOOK),
@@ -290,6 +303,9 @@ DESK = [
     named(desk("set-up/<key>/<row_id>/", "team", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("team", "name"), {"name": "New"})), key="teams"),
     desk("approvals/", GET=LOOK),
     desk("approvals/<approval_id>/decide/", "approval", POST=post(LEAD, 302, column("approval", "outcome"), {"decision": "approve"})),
+    desk("follow-ups/", GET=LOOK),
+    desk("follow-ups/<follow_up_id>/finish/", "follow_up", POST=post(AGENT, 302, column("follow_up", "outcome"), {"outcome": "reached"})),
+    ticket_verb("come_back", count(FollowUp), {"kind": "call", "day": TOMORROW}),
     desk("guards/", GET=Rule(MANAGER), POST=post(MANAGER, 302, quiet, {"guard": "temper", "on": "0"})),
     desk("set-up/policies/<row_id>/dry-run/", "rule", GET=Rule(MANAGER)),
     ticket_verb("escalate", column("ticket", "level"), {"level": "2"}),

@@ -27,15 +27,17 @@ from helpdesk.models import (
     Deadline,
     Escalation,
     EscalationPolicy,
+    FollowUp,
     Level,
     Priority,
     ServicePolicy,
     Shift,
     Team,
+    Ticket,
     Trigger,
     User,
 )
-from helpdesk.workflow import calendars, deciding, escalation, guarding, people, policies, rehearsal
+from helpdesk.workflow import calendars, deciding, escalation, following_up, guarding, people, policies, rehearsal
 from helpdesk.workflow.duty import House
 from helpdesk.workflow.guards import GUARDS, PRIVATE
 from helpdesk.workflow.reasons import CHANGES, what_next, whom, wording
@@ -186,7 +188,8 @@ class PolicySerializer(BrandNamed):
             "next_response_minutes",
             "resolution_minutes",
             "risk_minutes",
-            "greets",
+            "follow_up_minutes",
+            "follow_up_kind",
         )
         read_only_fields = fields
 
@@ -201,7 +204,8 @@ class PolicyInput(ConditionsInput):
     next_response_minutes = promised(allow_null=True)
     resolution_minutes = promised(allow_null=True, help_text="Stands still while the customer has the word.")
     risk_minutes = promised(help_text="So long before it is due it is at risk.")
-    greets = serializers.BooleanField(required=False)
+    follow_up_minutes = promised(allow_null=True, help_text="So long after it was resolved somebody comes back.")
+    follow_up_kind = OneOf(choices=FollowUp.Kind.choices, required=False)
 
 
 @documented
@@ -658,6 +662,84 @@ class ApprovalView(ReadResource):
 
     def _shown(self, pk: int) -> Response:
         return Response(self.get_serializer(self.rows().get(pk=pk)).data)
+
+
+class FollowUpSerializer(BrandNamed):
+    owner = shapes.SomebodySerializer(read_only=True, allow_null=True)
+    planned_by = shapes.SomebodySerializer(read_only=True, allow_null=True)
+    done_by = shapes.SomebodySerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = FollowUp
+        fields = [
+            "id", "brand", "ticket", "kind", "reason", "owner", "planned_by", "due_at", "missed_at", "done_at", "done_by", "outcome",
+            "created_at",
+        ]  # fmt: skip
+        read_only_fields = fields
+
+
+class FollowUpFilter(BrandFilter):
+    open = YesNo(field_name="done_at", lookup_expr="isnull")
+    missed = YesNo(field_name="missed_at", lookup_expr="isnull", exclude=True)
+    ticket = Number(field_name="ticket_id")
+    mine = YesNo(method="of_me")
+
+    def of_me(self, rows: QuerySet[FollowUp], name: str, value: bool) -> QuerySet[FollowUp]:
+        return rows.filter(owner=self.request.user) if value else rows.exclude(owner=self.request.user)
+
+
+class FollowUpInput(StrictSerializer):
+    ticket = key()
+    kind = OneOf(choices=FollowUp.Kind.choices)
+    due_at = serializers.DateTimeField()
+    owner = key(required=False, help_text="A member's id; you, if left out.")
+
+
+class FinishInput(StrictSerializer):
+    outcome = OneOf(choices=[choice for choice in FollowUp.Outcome.choices if choice[0]])
+    again_at = serializers.DateTimeField(required=False, help_text="Plans the next try at once.")
+
+
+class FollowUpView(ReadResource):
+    """Promises to come back. A missed one opens its ticket again and is the ladder's to see."""
+
+    serializer_class = FollowUpSerializer
+    filterset_class = FollowUpFilter
+    needs = {"create": "follow_up.edit", "finish": "follow_up.edit"}
+    orderings = {"due": "due_at", "created": "created_at"}
+
+    def rows(self) -> QuerySet[FollowUp]:
+        return FollowUp.objects.select_related("brand", "owner", "planned_by", "done_by")
+
+    @extend_schema(request=FollowUpInput, responses={201: FollowUpSerializer}, parameters=[KEY])
+    @idempotent
+    def create(self, request: Request) -> Response:
+        given = self.body(FollowUpInput)
+        ticket = Ticket.objects.visible_to(self.me).select_related("brand").filter(pk=given["ticket"]).first()
+        if ticket is None:
+            raise Refused("ticket", "unknown", _("There is no such ticket."))
+        self.brand_asked(ticket.brand.slug, "follow_up.edit")
+        owner = self._owner(ticket, given.get("owner"))
+        row = following_up.plan(ticket.pk, self.me, given["kind"], given["due_at"], owner)
+        return self._shown(row.pk, 201)
+
+    @extend_schema(request=FinishInput)
+    @action(detail=True, methods=["post"])
+    def finish(self, request: Request, pk: str) -> Response:
+        """What came of it."""
+        row, given = self.get_object(), self.body(FinishInput)
+        return self._shown(following_up.finish(row.pk, self.me, given["outcome"], given.get("again_at")).pk)
+
+    def _owner(self, ticket: Ticket, user_id: int | None) -> User | None:
+        if user_id is None:
+            return None
+        owner = User.objects.filter(pk=user_id, memberships__brand=ticket.brand_id).first()
+        if owner is None:
+            raise Refused("owner", "unknown", _("Choose somebody who works for this brand."))
+        return owner
+
+    def _shown(self, pk: int, status: int = 200) -> Response:
+        return Response(self.get_serializer(self.rows().get(pk=pk)).data, status=status)
 
 
 class CheckInput(StrictSerializer):

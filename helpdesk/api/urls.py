@@ -22,6 +22,7 @@ router.register("levels", ladder.LevelView, "level")
 router.register("shifts", ladder.ShiftView, "shift")
 router.register("escalation-policies", ladder.EscalationPolicyView, "escalation-policy")
 router.register("escalations", ladder.EscalationView, "escalation")
+router.register("follow-ups", ladder.FollowUpView, "follow-up")
 router.register("approvals", ladder.ApprovalView, "approval")
 for add_routes in ports.api_routes:
     add_routes(router)

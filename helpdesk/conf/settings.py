@@ -244,6 +244,11 @@ SPECTACULAR_SETTINGS = {
         "CloseReasonEnum": "helpdesk.models.CloseReason",
         "IntentEnum": "helpdesk.text.triage.Intent",
         "PriorityEnum": "helpdesk.models.Priority",
+        "EscalationOutcomeEnum": "helpdesk.models.Escalation.Outcome",
+        "ApprovalOutcomeEnum": "helpdesk.models.Approval.Outcome",
+        "FollowUpOutcomeEnum": "helpdesk.models.FollowUp.Outcome",
+        "FollowUpKindEnum": "helpdesk.models.FollowUp.Kind",
+        "DeadlineKindEnum": "helpdesk.models.Deadline.Kind",
     },
 }
 

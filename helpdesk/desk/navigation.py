@@ -64,13 +64,15 @@ def _inbox(request: HttpRequest) -> dict[str, Any]:
 
 
 def _day(request: HttpRequest) -> dict[str, Any]:
-    from helpdesk.desk import approvals  # whose pages stand in this frame
+    from helpdesk.desk import approvals, follow_ups  # whose pages stand in this frame
 
     unseen = notices.for_user(request.user).filter(settled_at=None).exclude(readers=request.user.pk)  # type: ignore[arg-type]
     items = [link(request, _("Notices"), "notifications", reverse("desk:notices"), counted(unseen), alarm=True)]
     items.append(
         link(request, _("Approvals"), "approval", reverse("desk:approvals"), counted(approvals.waiting_for(request)))
     )
+    due = follow_ups.mine(request).filter(due_at__lte=timezone.now())
+    items.append(link(request, _("Follow-ups"), "event_upcoming", reverse("desk:follow_ups"), counted(due), alarm=True))
     if may_anywhere(request.user, "ticket.log"):
         items.append(link(request, _("Log a contact"), "add_call", reverse("desk:contact")))
     items.append(link(request, _("Customers"), "group", reverse("desk:helpdesk_customer_changelist")))

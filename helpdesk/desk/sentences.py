@@ -38,6 +38,7 @@ def promise(row: ServicePolicy) -> Said:
         (_("first answer within %(span)s"), row.first_response_minutes),
         (_("next answers within %(span)s"), row.next_response_minutes),
         (_("solved within %(span)s"), row.resolution_minutes),
+        (_("looked after %(span)s later"), row.follow_up_minutes),
     )
     said = ", ".join(words % {"span": spanned(minutes)} for words, minutes in spans if minutes)
     hours = _("in the hours of %(name)s") % {"name": row.calendar} if row.calendar else _("around the clock")

@@ -17,6 +17,7 @@ from helpdesk.models import (
     Channel,
     Deadline,
     EscalationPolicy,
+    FollowUp,
     Level,
     Membership,
     Priority,
@@ -277,25 +278,27 @@ class PromiseForm(ConditionsForm):
     risk_minutes = MinutesField(
         label=gettext_lazy("At risk"), help_text=gettext_lazy("So long before it is due."), initial=60
     )
-    greets = forms.BooleanField(
-        label=gettext_lazy("Say when we are back"),
+    follow_up_minutes = MinutesField(
+        label=gettext_lazy("Come back after"),
         required=False,
-        help_text=gettext_lazy("To customers who write outside of these hours, once in a ticket."),
+        help_text=gettext_lazy("So long after it was resolved somebody looks whether it was."),
     )
+    follow_up_kind = forms.ChoiceField(label=gettext_lazy("by"), choices=FollowUp.Kind.choices, initial="message")
     row_begins, row_ends = ("first_response_minutes",), ("resolution_minutes",)
-    more = ("channels", "tiers", "position", "risk_minutes")
+    more = ("channels", "tiers", "position", "risk_minutes", "follow_up_minutes", "follow_up_kind")
     field_order = (
         "name", "first_response_minutes", "next_response_minutes", "resolution_minutes", "calendar", "intents", "priorities",
-        "channels", "tiers", "risk_minutes", "position", "is_active",
+        "channels", "tiers", "risk_minutes", "follow_up_minutes", "follow_up_kind", "position", "is_active",
     )  # fmt: skip
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        del self.fields["greets"]  # comes with the words that greet
 
     def fresh(self) -> dict[str, Any]:
         last = ServicePolicy.objects.filter(brand=self.brand).order_by("-position").first()
-        return {"position": (last.position + 10 if last else 10), "risk_minutes": 60, "is_active": True}
+        return {
+            "position": (last.position + 10 if last else 10),
+            "risk_minutes": 60,
+            "follow_up_kind": "message",
+            "is_active": True,
+        }
 
     def choices_of(self, brand: Brand) -> dict[str, Any]:
         return {**super().choices_of(brand), "calendar": Calendar.objects.filter(brand=brand).order_by("name")}

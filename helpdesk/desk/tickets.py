@@ -5,6 +5,7 @@ Bad input comes back with the sentence at its field and the words still in the b
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import time
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from helpdesk.models import Delivery, Membership, Message, Priority, Ticket, Tic
 from helpdesk.permissions import least_role, may
 from helpdesk.ports import Ability, ports
 from helpdesk.text.triage import Intent, Sentiment, Urgency
-from helpdesk.workflow import guarding, replies, tickets, verbs
+from helpdesk.workflow import following_up, guarding, replies, tickets, verbs
 from helpdesk.workflow.guards import Finding
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 
@@ -61,7 +62,14 @@ def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = N
 
     beside = inbox.listing(request, _view(request), inbox.BESIDE)
     context = {**site.each_context(request), **beside, **_talk(request, row, draft or {}), "here_pk": row.pk}
-    context |= {"person": _person(request, row), "title": f"#{row.number}", "is_fullwidth": "1"}
+    from helpdesk.desk import follow_ups  # which are made of this module's verbs
+
+    context |= {
+        "person": _person(request, row),
+        "follow_ups": follow_ups.beside(row),
+        "title": f"#{row.number}",
+        "is_fullwidth": "1",
+    }
     return TemplateResponse(request, "desk/ticket.html", context, status=status)
 
 
@@ -226,7 +234,8 @@ def verb(
                     "text": asked.text,
                     "mode": request.POST.get("mode", ""),
                     "findings": [
-                        {"guard": one.guard, "words": guarding.wording(one, asked.text)} for one in asked.found
+                        {"guard": one.guard, "words": guarding.wording(one, asked.text), "on": _day_of(one)}
+                        for one in asked.found
                     ],
                 }
                 return _page(request, visible(request, ticket_id), draft=asked_draft)
@@ -296,6 +305,18 @@ def answer(request: HttpRequest, row: Ticket) -> str:
     return str(SAID[mode])
 
 
+def _reminded(request: HttpRequest, row: Ticket) -> None:
+    """What the draft promises becomes a follow-up on the day it names."""
+    from helpdesk.desk.follow_ups import morning
+
+    raw = request.POST.get("remind_on", "")
+    try:
+        day = dt.date.fromisoformat(raw)
+    except ValueError:
+        raise Refused("remind_on", "invalid", _("Choose a day to be reminded on.")) from None
+    following_up.plan(row.pk, me(request), "check", morning(row.brand, day), reason="promised")
+
+
 class Asked(Exception):
     """The guards have something to say of this draft; one tap sends it all the same."""
 
@@ -307,6 +328,8 @@ class Asked(Exception):
 def _guarded(request: HttpRequest, row: Ticket, mode: str, text: str) -> tuple[str, str]:
     """(mode, text) as they may go: asked about and sent anyway, or with the fix that was tapped. Asked where neither."""
     fix = request.POST.get("fix", "")
+    if fix == "remind":
+        _reminded(request, row)
     if fix == "move":
         mode = "private"
     now = timezone.now()
@@ -315,6 +338,8 @@ def _guarded(request: HttpRequest, row: Ticket, mode: str, text: str) -> tuple[s
         leak = next((one for one in found if one.guard == "private"), None)
         text = guarding.hidden(text, leak) if leak is not None else text
         found = guarding.check(row, text, mode, now)
+    if fix == "remind":
+        found = [one for one in found if one.guard != "promise"]
     if found and "anyway" not in request.POST:
         guarding.raised(row, me(request), text, found)
         raise Asked(text, found)
@@ -327,6 +352,12 @@ SAID = {
     "note": gettext_lazy("Noted, for colleagues only."),
     "call": gettext_lazy("The call is logged."),
 }
+
+
+def _day_of(found: Finding) -> dt.date | None:
+    """The day that a promise names."""
+    raw = str(found.params.get("on") or "")
+    return dt.date.fromisoformat(raw) if raw else None
 
 
 def _nobody_was_faster(row: Ticket, user: User, seen: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from helpdesk.desk import approvals, files, inbox, joining, ladder, pages, set_up, tickets
+from helpdesk.desk import approvals, files, follow_ups, inbox, joining, ladder, pages, set_up, tickets
 from helpdesk.ports import ports
 
 if TYPE_CHECKING:
@@ -43,6 +43,9 @@ def patterns(site: DeskSite) -> list[URLPattern]:
         path("set-up/policies/<int:row_id>/dry-run/", guard(set_up.dry_run), name="dry_run"),
         path("approvals/", guard(approvals.overview), name="approvals"),
         path("approvals/<int:approval_id>/decide/", guard(approvals.decide), name="decide_approval"),
+        path("follow-ups/", guard(follow_ups.overview), name="follow_ups"),
+        path("follow-ups/<int:follow_up_id>/finish/", guard(follow_ups.finish), name="finish_follow_up"),
+        path("tickets/<int:ticket_id>/come_back/", guard(follow_ups.come_back), name="ticket_come_back"),
         path("guards/", guard(set_up.guards), name="guards"),
         path("notices/", guard(pages.all_notices), name="notices"),
         path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),

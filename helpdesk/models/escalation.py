@@ -263,3 +263,44 @@ class Approval(BrandRow):
             models.Index(fields=["owner"], condition=Q(decided_at=None), name="approval_mine"),
             models.Index(fields=["brand", "created_at", "id"], name="approval_created"),
         ]
+
+
+class FollowUp(BrandRow):
+    """A promise to come back to a customer: by whom, how and when, and what came of it. Missed, it climbs."""
+
+    class Kind(models.TextChoices):
+        CALL = "call", _("Call them")
+        MESSAGE = "message", _("Write to them")
+        CHECK = "check", _("Look whether it is done")
+
+    class Outcome(models.TextChoices):
+        NONE = "", _("Planned")
+        REACHED = "reached", _("Reached them")
+        NO_ANSWER = "no_answer", _("No answer")
+        DONE = "done", _("Done")
+        DROPPED = "dropped", _("No longer needed")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="follow_ups")
+    kind = models.CharField(_("how"), max_length=10, choices=Kind.choices)
+    reason = models.JSONField(default=dict, help_text=_("Code: promised, resolved or by_hand."))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="follow_ups", db_index=False
+    )
+    planned_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    due_at = models.DateTimeField(_("when"))
+    missed_at = models.DateTimeField(null=True, blank=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    done_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True)
+
+    class Meta:
+        verbose_name = _("follow-up")
+        constraints = [
+            models.CheckConstraint(condition=Q(done_at=None) ^ ~Q(outcome=""), name="follow_up_done_has_outcome"),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(done_at=None, missed_at=None), name="follow_up_due"),
+            models.Index(fields=["owner", "due_at"], condition=Q(done_at=None), name="follow_up_mine"),
+            models.Index(fields=["brand", "due_at", "id"], condition=Q(done_at=None), name="follow_up_open"),
+            models.Index(fields=["brand", "created_at", "id"], name="follow_up_created"),
+        ]

@@ -80,9 +80,10 @@ class ServicePolicy(Conditional):
         _("resolved within"), _("Does not run while the customer has the word."), null=True, blank=True
     )
     risk_minutes = minutes(_("at risk"), _("So long before it is due."), default=60)
-    greets = models.BooleanField(
-        _("say when we are back"), default=False, help_text=_("To who writes outside of hours, once in a ticket.")
+    follow_up_minutes = minutes(
+        _("come back after"), _("So long after it was resolved somebody looks whether it was."), null=True, blank=True
     )
+    follow_up_kind = models.CharField(_("by"), max_length=10, default="message")
 
     class Meta:
         verbose_name = _("service policy")

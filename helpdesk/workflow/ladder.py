@@ -62,6 +62,7 @@ class Case:
     dues: tuple[Due, ...] = ()
     said: tuple[Said, ...] = ()
     reopened: int = 0
+    missed: tuple[int, ...] = ()  # follow-ups that nobody kept
     asked: Asked | None = None
     fired: frozenset[tuple[int, str]] = frozenset()
 
@@ -202,6 +203,8 @@ def _happenings(case: Case, now: dt.datetime) -> Iterator[Happening]:
             if due.told < least <= stage:
                 yield Happening(trigger, f"{trigger}:{due.id}", deadline=due.kind)
     yield from heard(case.said)
+    for key in case.missed:
+        yield Happening(Trigger.MISSED, f"missed:{key}")
     if case.reopened:
         yield Happening(Trigger.REOPENED, f"reopened:{case.reopened}", amount=case.reopened)
 

@@ -21,6 +21,7 @@ from helpdesk.models import (
     Deadline,
     Escalation,
     EscalationPolicy,
+    FollowUp,
     Level,
     Membership,
     Priority,
@@ -54,6 +55,9 @@ def save_service(brand: Brand, by: User, row: ServicePolicy | None = None, **val
         raise Refused(
             "resolution_minutes", "too_soon", _("This is sooner than the first answer. Give it at least as long.")
         )
+    if policy.follow_up_kind not in FollowUp.Kind.values:
+        known = ", ".join(FollowUp.Kind.values)
+        raise Refused("follow_up_kind", "unknown", _("Choose one of: %(known)s.") % {"known": known})
     _check_shadow(policy)
     with transaction.atomic():
         _saved(policy, by, "policy", values)

@@ -24,6 +24,7 @@ from helpdesk.models import (
     Escalation,
     Event,
     Firing,
+    FollowUp,
     Message,
     MessageKind,
     Ticket,
@@ -105,6 +106,7 @@ def _step(now: dt.datetime, tickets: Sequence[Ticket]) -> int:
     if not tickets:
         return 0
     running, said, asked, fired = _dues(tickets), _said(tickets), _asked(tickets), _fired(tickets)
+    missed = _missed(tickets)
     houses: dict[int, House] = {}
     rows = _Rows()
     for ticket in tickets:
@@ -120,6 +122,7 @@ def _step(now: dt.datetime, tickets: Sequence[Ticket]) -> int:
             tuple(_due(row) for row in running[ticket.pk]),
             tuple(said[ticket.pk]),
             ticket.reopened_count,
+            tuple(missed[ticket.pk]),
             Asked(open_step.level, open_step.reminded, open_step.next_at) if open_step else None,
             frozenset(fired[ticket.pk]),
         )
@@ -166,6 +169,14 @@ def _fired(tickets: Sequence[Ticket]) -> dict[int, set[tuple[int, str]]]:
         "ticket_id", "policy_id", "occasion"
     ):
         found[owner].add((policy, occasion))
+    return found
+
+
+def _missed(tickets: Sequence[Ticket]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    rows = FollowUp.objects.filter(ticket__in=tickets, done_at=None, missed_at__isnull=False).order_by("id")
+    for owner, key in rows.values_list("ticket_id", "pk"):
+        found[owner].append(key)
     return found
 
 

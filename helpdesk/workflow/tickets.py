@@ -159,7 +159,11 @@ def role_of_owner(ticket: Ticket) -> str | None:
 def resolve(ticket_id: int, user: User) -> Ticket:
     """Settled, we think: deadlines end; a new message within the brand's window reopens it."""
     ticket = locked(ticket_id)
-    return _end(ticket, user, TicketState.RESOLVED, "")
+    from helpdesk.workflow import following_up  # which opens again what was missed
+
+    ended = _end(ticket, user, TicketState.RESOLVED, "")
+    following_up.after_resolution(ended, user, timezone.now())
+    return ended
 
 
 @transaction.atomic
@@ -193,6 +197,11 @@ def reopen(ticket_id: int, user: User) -> Ticket:
     ticket = locked(ticket_id)
     if ticket.state not in (TicketState.RESOLVED, TicketState.CLOSED) or ticket.merged_into_id:
         raise Conflict(_("This ticket is open already."))
+    return reopened(ticket, user)
+
+
+def reopened(ticket: Ticket, user: User | None) -> Ticket:
+    """A ticket that the caller has locked; without a user it was the clock that found out."""
     _step(ticket, TicketState.OPEN)
     ticket.close_reason, ticket.resolved_at = "", None
     ticket.reopened_count += 1

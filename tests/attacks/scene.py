@@ -24,6 +24,7 @@ from helpdesk.models import (
     DeliveryPart,
     Escalation,
     EscalationPolicy,
+    FollowUp,
     Joining,
     Level,
     Membership,
@@ -38,7 +39,7 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
-from helpdesk.workflow import approvals, calendars, escalation, people, policies, replies, tickets
+from helpdesk.workflow import approvals, calendars, escalation, following_up, people, policies, replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from mentions import ingest
 from mentions.models import Account, Mention, Quarantine, Source, Term
@@ -98,6 +99,7 @@ class Half:
     rule: EscalationPolicy
     step: Escalation
     approval: Approval
+    follow_up: FollowUp
     raised: Ticket
 
 
@@ -219,6 +221,7 @@ def _ladder(world: World, brand: Brand, worker: User, word: str) -> dict[str, An
     second = Level.objects.get(brand=brand, number=2)
     draft = stuck(replies.reply(raised.pk, worker, f"{word} is paid back", "public"), "held")
     return {
+        "follow_up": following_up.plan(raised.pk, worker, "call", timezone.now() + dt.timedelta(days=1)),
         "approval": approvals.ask(draft, worker, {"code": "level", "level": 2}, timezone.now()),
         "team": people.save_team(brand, worker, name=f"{word} team", members=[worker.pk]),
         "calendar": calendars.save(brand, worker, name=f"{word} nights", week=week),

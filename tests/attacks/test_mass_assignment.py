@@ -37,6 +37,7 @@ BODIES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("patch", "escalation-policies/{}/", "rule", {"name": "New"}),
     ("post", "tickets/{}/escalate/", "ticket", {"why": "New"}),
     ("post", "escalations/{}/lower/", "step", {"level": 1}),
+    ("post", "follow-ups/{}/finish/", "follow_up", {"outcome": "reached"}),
     ("post", "approvals/{}/approve/", "approval", {"text": "Other words"}),
     ("post", "approvals/{}/refuse/", "approval", {"reason": "Too much"}),
     ("post", "tickets/{}/check/", "ticket", REPLY),

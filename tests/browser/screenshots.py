@@ -26,6 +26,7 @@ PAGES = {
     "policies": "/desk/set-up/policies/",
     "approvals": "/desk/approvals/",
     "guards": "/desk/guards/",
+    "follow-ups": "/desk/follow-ups/?of=all",
     "customers": "/desk/helpdesk/customer/",
     "help": "/help/",
 }

@@ -36,6 +36,8 @@ PAGES = (
     "/desk/set-up/teams/",
     "/desk/guards/",
     "/desk/approvals/",
+    "/desk/follow-ups/",
+    "/desk/follow-ups/?of=all",
     "/desk/helpdesk/customer/",
     "/desk/helpdesk/customer/{customer}/change/",
     "/desk/helpdesk/brand/",

@@ -60,12 +60,13 @@ def test_a_calendar_that_is_none(world: World, change: dict[str, str], words: st
 
 def test_a_promise_in_plain_spans(world: World) -> None:
     body = {"name": "Complaints", "first_response_minutes": "90 min", "resolution_minutes": "2 d", "next_response_minutes": "",
-            "risk_minutes": "0.5 h", "intents": ["complaint"], "position": 10, "is_active": "on"}  # fmt: skip
+            "risk_minutes": "0.5 h", "intents": ["complaint"], "position": 10, "is_active": "on",
+            "follow_up_minutes": "2 d", "follow_up_kind": "call"}  # fmt: skip
     assert send(world, "promises/", body).status_code == 302
     row = ServicePolicy.objects.get()
     assert (row.first_response_minutes, row.resolution_minutes, row.risk_minutes) == (90, 2880, 30)
     page = shown(send(world, "promises/"))
-    assert "first answer within 90 min, solved within 2 d, around the clock" in page
+    assert "first answer within 90 min, solved within 2 d, looked after 2 d later, around the clock" in page
     assert "for complaint" in page
     for wrong, words in (("soon", "Write it as 30 min, 4 h or 2 d."), ("3 d", "sooner than the first answer")):
         answer = send(world, f"promises/{row.pk}/", {**body, "first_response_minutes": wrong})
