@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -256,7 +256,8 @@ class TeamView(SetUp):
     needs = {"create": "team.edit", "partial_update": "team.edit", "destroy": "team.edit"}
 
     def rows(self) -> QuerySet[Team]:
-        return Team.objects.select_related("brand").prefetch_related("members")
+        people = Prefetch("members", User.objects.order_by("pk"))
+        return Team.objects.select_related("brand").prefetch_related(people)
 
     def saved(self, brand: Brand, row: Any, given: dict[str, Any]) -> Team:
         return people.save_team(brand, self.me, row, **given)

@@ -95,7 +95,7 @@ def shift(row: Shift) -> Said:
 
 
 def team(row: Team) -> Said:
-    names = ", ".join(user.name for user in row.members.all())
+    names = ", ".join(sorted(user.name for user in row.members.all()))
     return Said(row.name, [names or _("nobody yet")])
 
 
