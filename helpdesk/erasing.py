@@ -26,6 +26,7 @@ from helpdesk.models import (
     Customer,
     DeliveryPart,
     FollowUp,
+    GuardRaise,
     IdempotencyRecord,
     Message,
     MessageBody,
@@ -165,6 +166,7 @@ def _close(tickets: Collection[Ticket], now: dt.datetime) -> None:
     for ticket in tickets:
         deadlines.drop(ticket, now)
         escalation.settled(ticket, now)
+        GuardRaise.objects.filter(ticket=ticket).delete()
         ticket.follow_ups.filter(done_at=None).update(done_at=now, outcome=FollowUp.Outcome.DROPPED)
         ticket.tags.clear()
         if ticket.is_open:
@@ -184,7 +186,7 @@ def _blank_people(customers: Collection[Customer], profiles: Iterable[Profile], 
     for thread in Thread.objects.filter(opened_by__in=[customer.pk for customer in customers]):
         Thread.objects.filter(pk=thread.pk).update(external_key=f"erased:{thread.pk}")
     Customer.objects.filter(pk__in=[customer.pk for customer in customers]).update(
-        name="", language="", place="", about="", custom={}, erased_at=now
+        name="", language="", place="", tier="", about="", custom={}, erased_at=now
     )
 
 

@@ -21,6 +21,7 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from helpdesk.text.clean import storable
+from helpdesk.text.private import scrubbed
 from mentions import accounts
 from mentions.models import Account, Push
 from mentions.platforms import registry
@@ -113,7 +114,7 @@ def _keep(account: Account, connector: Connector, pushed: Any) -> None:
         account=account,
         name=name,
         stream=stream[:30],
-        body=storable(pushed),
+        body=scrubbed(storable(pushed)),
         received_at=now,
         due_at=now,
     )

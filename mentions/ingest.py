@@ -26,6 +26,7 @@ from helpdesk import files, intake
 from helpdesk.models import DeliveryPart, Message
 from helpdesk.states import PartState
 from helpdesk.text.clean import storable
+from helpdesk.text.private import scrubbed
 from helpdesk.workflow import forget
 from mentions import bouncing, placing, terms
 from mentions.alive import still_here
@@ -280,7 +281,7 @@ def _with_files(item: Ready) -> intake.Contact:
 
 
 def _capped(raw: Mapping[str, Any]) -> Any:
-    value = storable(dict(raw))
+    value = scrubbed(storable(dict(raw)))
     size = len(json.dumps(value))
     return value if size <= PAYLOAD_BYTES else {"cut": True, "bytes": size}
 
@@ -340,7 +341,7 @@ def forget_payloads(message_ids: Sequence[int]) -> None:
 
 def quarantine(source: Source, raw: Any, problem: dict[str, Any], now: dt.datetime, external_id: str = "") -> None:
     """Keep an item we could not take in; the same item again only counts up."""
-    value = storable(raw) if raw is not None else {"value": None}
+    value = scrubbed(storable(raw)) if raw is not None else {"value": None}
     body = json.dumps(value, sort_keys=True, default=str)
     if len(body) > PAYLOAD_BYTES:
         value = {"cut": True, "bytes": len(body), "head": body[:4000]}

@@ -11,6 +11,7 @@ from typing import Any
 from helpdesk import intake
 from helpdesk.models import CloseReason, MessageKind, Profile, Visibility
 from helpdesk.text.clean import cleaned, one_line, storable
+from helpdesk.text.private import without_cards
 from helpdesk.text.triage import Triage
 from mentions import forgetting
 from mentions.models import Account, Mention
@@ -170,7 +171,7 @@ def _contact(account: Account, post: Post, author: Author, known_reach: int, now
         opened_by_author=post.root_author_id == author.external_id,
         visibility=Visibility.PRIVATE if is_private(post) else Visibility.PUBLIC,
         ours=post.ours,
-        html=storable(post.html[:LONGEST_HTML]),
+        html=without_cards(storable(post.html[:LONGEST_HTML])),
         quoted=cleaned(post.quoted).text,
         over=CloseReason.AUTOMATIC if post.automatic else CloseReason.DONE if post.settled else "",
         is_automatic=post.automatic,

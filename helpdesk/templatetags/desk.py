@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from helpdesk.models import Channel, Message, Ticket, public_id
 from helpdesk.models.customer import initials_of
 from helpdesk.ports import ports
+from helpdesk.text import private
 from helpdesk.text.clean import excerpt, shown
 from helpdesk.text.triage import Intent, Sentiment, Urgency
 
@@ -76,6 +77,12 @@ def due(ticket: Ticket) -> dict[str, str] | None:
         return {"tone": "late", "words": _("%(span)s late") % {"span": span(left.total_seconds())}}
     words = _("in %(span)s") % {"span": span(left.total_seconds())}
     return {"tone": "soon" if left < SOON else "later", "words": words}
+
+
+@register.filter
+def discreet(text: str, country: str = "") -> str:
+    """Private data behind dots, for lists, where others look over the shoulder; whole it is on the ticket's page."""
+    return private.masked(text, private.find(text, [country] if country else []))
 
 
 @register.filter

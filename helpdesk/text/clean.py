@@ -16,6 +16,8 @@ from typing import Any
 
 import regex
 
+from helpdesk.text.private import without_cards
+
 MAX_CHARS = 20_000
 SURROGATES = re.compile("[\ud800-\udfff]")
 # C0 and C1 without tab, line feed and carriage return; the byte order mark; Unicode non-characters
@@ -40,14 +42,15 @@ class Cleaned:
 def cleaned(raw: str, limit: int = MAX_CHARS) -> Cleaned:
     """`raw` as we keep it: NFC, one kind of line end, at most `limit` characters (and whether it was cut).
 
-    Lone surrogates and NULs become U+FFFD, so that a reader sees that something stood there.
+    Lone surrogates and NULs become U+FFFD, so that a reader sees that something stood there. Of a card number only its end
+    stays: whole, it is stored nowhere.
     """
     head = raw[: limit * 2 + 1000]  # normalising may shorten, never more than this; and 50 MB need no NFC
     text = SURROGATES.sub("\ufffd", head).replace("\x00", "\ufffd")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = CONTROLS.sub("", text)
     text = MARKS.sub(lambda hit: hit[0][:MOST_MARKS], text)  # sorting them costs the square of their number
-    text = unicodedata.normalize("NFC", text).strip()
+    text = without_cards(unicodedata.normalize("NFC", text).strip())
     return Cleaned(text[:limit].rstrip() if len(text) > limit else text, len(text) > limit or len(head) < len(raw))
 
 

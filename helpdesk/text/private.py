@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import phonenumbers
 from stdnum import iban, luhn
@@ -69,6 +69,37 @@ def mask(kind: str, value: str) -> str:
 def without_cards(text: str) -> str:
     """The text with every card number masked: whole, they are stored nowhere."""
     return masked(text, list(_cards(_ascii_digits(text)))) if _LONG_DIGITS.search(text) else text
+
+
+# where a string of digits alone is something said, and no id
+SAID = frozenset(
+    [
+        "text",
+        "body",
+        "content",
+        "summary",
+        "title",
+        "subject",
+        "message",
+        "note",
+        "caption",
+        "description",
+        "html",
+        "spoiler_text",
+        "full_text",
+    ]
+)
+
+
+def scrubbed(value: Any, key: str = "") -> Any:
+    """A JSON value in which no string holds a whole card number; ids, which are digits alone, stay as they are."""
+    if isinstance(value, str):
+        return value if value.isdecimal() and key not in SAID else without_cards(value)
+    if isinstance(value, dict):
+        return {name: scrubbed(item, str(name)) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [scrubbed(item, key) for item in value]
+    return value
 
 
 def _bare(value: str) -> str:

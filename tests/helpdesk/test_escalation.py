@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.utils import timezone
 
 from helpdesk import summary
@@ -309,6 +311,20 @@ class TestRefusals:
         with pytest.raises(Refused, match="works for this brand"):
             policies.save_shift(level, world.manager, user=world.outsider, weekdays=[0])
         assert not Shift.objects.exists()
+
+
+def test_a_brand_from_before_gets_one_that_raises_nothing_yet(world: World) -> None:
+    migration = importlib.import_module("helpdesk.migrations.0005_ladder_for_brands")
+    ticket = overdue(world)
+    Level.objects.all().delete()
+    EscalationPolicy.objects.all().delete()
+    Ticket.objects.update(next_step_at=FAR)
+    migration.begin(apps, None)
+    assert Level.objects.filter(brand=world.brand).count() == 2
+    assert set(EscalationPolicy.objects.values_list("is_active", flat=True)) == {False}
+    assert sweep.sweep(timezone.now()) == 1
+    ticket.refresh_from_db()
+    assert (ticket.level, right(ticket)) == (1, True)
 
 
 def test_a_brand_begins_with_a_ladder(world: World) -> None:

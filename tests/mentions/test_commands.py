@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 from pathlib import Path
@@ -11,9 +12,22 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db.models import F
+from django.utils import timezone
 
 from helpdesk import joining, summary
-from helpdesk.models import Attachment, Brand, Customer, Deadline, Delivery, Message, MessageBody, Ticket
+from helpdesk.models import (
+    Approval,
+    Attachment,
+    Brand,
+    Customer,
+    Deadline,
+    Delivery,
+    Escalation,
+    FollowUp,
+    Message,
+    MessageBody,
+    Ticket,
+)
 from helpdesk.workflow import replies
 from mentions.models import Account, DemoPost, Mention, Quarantine, Term
 from tests.fakes.bluesky import FakeBluesky
@@ -140,7 +154,13 @@ def test_the_demo_is_worth_looking_at_and_made_once(tmp_path: Path, settings: An
     assert settled.filter(created_at__lt=F("answered_at"), answered_at__lt=F("resolved_at")).count() == 5
     assert not Deadline.objects.filter(ticket__in=settled, met_at=None, dropped_at=None).exists()
     assert summary.differences(Ticket.objects.values_list("id", flat=True)) == []
-    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent", "unknown", "failed"}
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"sent", "unknown", "failed", "held"}
+    steps = Escalation.objects.filter(ended_at=None)
+    assert steps.exclude(acknowledged_at=None).count() == 1, "somebody has the one who was hurt"
+    climbs = steps.filter(ticket__customer=ana, acknowledged_at=None).order_by("next_at")[0]
+    assert dt.timedelta() < climbs.next_at - timezone.now() < dt.timedelta(minutes=9), "one is about to climb"
+    assert Approval.objects.get(decided_at=None).level == 2
+    assert FollowUp.objects.get().reason == {"code": "promised"}
     assert Quarantine.objects.filter(settled_at=None).count() == 1
     assert {"new", "open", "waiting", "resolved"} <= set(Ticket.objects.values_list("state", flat=True))
     assert Message.objects.exclude(edited_at=None).exists()

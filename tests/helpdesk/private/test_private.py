@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from helpdesk.text import private
 from helpdesk.text.private import Found, find, mask, masked, without_cards
+from helpdesk.workflow import tickets
+from tests.world import World
 
 LINES = [
     line for line in (Path(__file__).parent / "lines.txt").read_text().splitlines() if line and not line.startswith("#")
@@ -97,6 +99,31 @@ def test_masks_keep_what_its_owner_knows_it_by() -> None:
 def test_the_brands_own_are_no_secret() -> None:
     text = "Write to support@northwind.example or call +46 8 123 456 78"
     assert find(text, ["SE"], ours=["support@northwind.example", "+46812345678"]) == []
+
+
+@pytest.mark.django_db
+def test_a_card_is_stored_nowhere_and_shown_in_no_list(world: World) -> None:
+    ticket = world.ticket("My card 4111 1111 1111 1111 and my mail ana.lind@example.org, please")
+    note = tickets.note(ticket.pk, world.agent, "She sent 4111-1111-1111-1111")
+    assert "4111" not in ticket.messages.get(kind="inbound").text
+    assert note.text == "She sent ••••1111"
+    page = world.desk(world.agent).get("/desk/inbox/next/").content.decode()
+    assert "a•••@example.org" in page
+    assert "ana.lind@example.org" not in page
+    assert "ana.lind@example.org" in world.desk(world.agent).get(f"/desk/tickets/{ticket.pk}/").content.decode()
+
+
+def test_what_a_platform_sent_is_kept_without_cards_and_with_its_ids() -> None:
+    raw = {
+        "id": "4111111111111111",
+        "text": "4111111111111111",
+        "deep": [{"content": "pay 4242 4242 4242 4242"}, 7, None],
+    }
+    assert private.scrubbed(raw) == {
+        "id": "4111111111111111",
+        "text": "••••1111",
+        "deep": [{"content": "pay ••••4242"}, 7, None],
+    }
 
 
 def test_cards_alone_can_be_taken_out() -> None:
