@@ -33,6 +33,7 @@ from helpdesk.desk.inbox_views import VIEWS
 from helpdesk.models import Delivery, Membership, Message, Priority, Ticket, TicketLink, User, Visibility
 from helpdesk.permissions import least_role, may
 from helpdesk.ports import Ability, ports
+from helpdesk.states import PartState
 from helpdesk.text.triage import Intent, Sentiment, Urgency
 from helpdesk.workflow import following_up, guarding, replies, tickets, verbs
 from helpdesk.workflow.guards import Finding
@@ -301,7 +302,11 @@ def answer(request: HttpRequest, row: Ticket) -> str:
             if mode in ("public", "private"):
                 _nobody_was_faster(row, me(request), request.POST.get("seen", ""))
                 guarding.sent(row, me(request), text)
-            _write(row, me(request), mode, text)
+            if request.POST.get("fix") == "remind":
+                _reminded(request, row)
+            written = _write(row, me(request), mode, text)
+            if written is not None and written.state == PartState.HELD:
+                return _("It waits for a second pair of eyes, and goes when it is approved.")
     return str(SAID[mode])
 
 
@@ -328,8 +333,6 @@ class Asked(Exception):
 def _guarded(request: HttpRequest, row: Ticket, mode: str, text: str) -> tuple[str, str]:
     """(mode, text) as they may go: asked about and sent anyway, or with the fix that was tapped. Asked where neither."""
     fix = request.POST.get("fix", "")
-    if fix == "remind":
-        _reminded(request, row)
     if fix == "move":
         mode = "private"
     now = timezone.now()
@@ -375,13 +378,15 @@ def _nobody_was_faster(row: Ticket, user: User, seen: str) -> None:
     raise Conflict(_("%(name)s answered while you were writing. Read it above, then send once more.") % {"name": name})
 
 
-def _write(row: Ticket, user: User, mode: str, text: str) -> None:
+def _write(row: Ticket, user: User, mode: str, text: str) -> Delivery | None:
+    """What was written; the delivery of what is to be sent."""
+    if mode in ("public", "private"):
+        return replies.reply(row.pk, user, text, mode)
     if mode == "note":
         tickets.note(row.pk, user, text)
-    elif mode == "call":
-        tickets.log_call(row.pk, user, text)
     else:
-        replies.reply(row.pk, user, text, mode)
+        tickets.log_call(row.pk, user, text)
+    return None
 
 
 @verb("ticket.acknowledge")

@@ -157,7 +157,11 @@ class TestOverdue:
 
 class TestSeen:
     def test_in_the_desk(self, world: World, ticket: Ticket, specialist: User) -> None:
-        row = asked(world, ticket)
+        said = world.desk(world.agent).post(
+            f"/desk/tickets/{ticket.pk}/answer/", {"text": "We pay you back, Ana.", "mode": "public"}, follow=True
+        )
+        assert "It waits for a second pair of eyes" in said.content.decode()
+        row = Approval.objects.get()
         page = world.desk(specialist).get("/desk/approvals/").content.decode()
         assert ["We pay you back, Ana." in page, "yours to decide" in page] == [True, True]
         beside = world.desk(specialist).get(f"/desk/tickets/{ticket.pk}/").content.decode()

@@ -119,6 +119,12 @@ class TestDesk:
             on,
         )
         assert dt.date.fromisoformat(on).weekday() == 4
+        again = desk.post(f"/desk/tickets/{ticket.pk}/answer/", {**body, "fix": "remind", "remind_on": on})
+        assert (again.status_code, FollowUp.objects.count()) == (302, 1), "a double click plans once"
+        wrong = desk.post(
+            f"/desk/tickets/{ticket.pk}/answer/", {**body, "once": "2", "fix": "remind", "remind_on": "someday"}
+        )
+        assert (wrong.status_code, "Choose a day to be reminded on." in wrong.content.decode()) == (400, True)
         assert Message.objects.filter(text=FRIDAY).count() == 1
 
     def test_planned_and_kept_on_the_page(self, world: World) -> None:
