@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import events
+from helpdesk.hours import NeverOpen
 from helpdesk.models import FollowUp, Membership, ServicePolicy, Ticket, User
 from helpdesk.permissions import Role
 from helpdesk.workflow import sweep, tickets
@@ -58,8 +59,12 @@ def after_resolution(ticket: Ticket, user: User, now: dt.datetime) -> None:
     policy: ServicePolicy | None = promise.policy
     if policy is None or not policy.follow_up_minutes or ticket.follow_ups.filter(done_at=None).exists():
         return
-    due_at = hours_of(policy.calendar).add(now, dt.timedelta(minutes=policy.follow_up_minutes))
-    plan(ticket.pk, user, policy.follow_up_kind, due_at, reason="resolved")
+    after = dt.timedelta(minutes=policy.follow_up_minutes)
+    try:
+        due_at = hours_of(policy.calendar).add(now, after)
+    except NeverOpen:  # no calendar keeps a ticket from being resolved
+        due_at = now + after
+    plan(ticket.pk, user, policy.follow_up_kind, min(due_at, now + LONGEST), reason="resolved")
 
 
 @transaction.atomic

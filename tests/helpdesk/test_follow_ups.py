@@ -10,9 +10,9 @@ import time_machine
 from django.utils import timezone
 
 from helpdesk import erasing, summary
-from helpdesk.models import Escalation, Event, FollowUp, Message, Ticket
+from helpdesk.models import Calendar, Escalation, Event, FollowUp, Message, Ticket
 from helpdesk.tasks import look, miss_follow_ups
-from helpdesk.workflow import escalation, following_up, policies, sweep, tickets
+from helpdesk.workflow import calendars, escalation, following_up, policies, sweep, tickets
 from helpdesk.workflow.verbs import Conflict, Refused
 from tests.attacks.scene import heard
 from tests.world import World
@@ -72,6 +72,19 @@ class TestPlanned:
             {"code": "resolved"},
         )
         assert dt.timedelta(hours=47) < found.due_at - timezone.now() <= dt.timedelta(hours=48)
+
+    @pytest.mark.parametrize("hours", [[], [["09:00", "09:05"]]], ids=["never", "hardly"])
+    def test_no_calendar_keeps_a_ticket_from_being_resolved(self, world: World, hours: list[list[str]]) -> None:
+        week = [[["09:00", "17:00"]], *([[]] * 6)]
+        calendar = calendars.save(world.brand, world.manager, name="Office", time_zone="UTC", week=week)
+        policies.save_service(world.brand, world.manager, name="All", next_response_minutes=60, calendar=calendar,
+                              follow_up_minutes=60 * 24)  # fmt: skip
+        days = {(timezone.now() + n * DAY).date().isoformat() for n in range(-2, 1300)} if not hours else set[str]()
+        closed = [{"day": day, "name": "", "origin": "hand"} for day in sorted(days)]
+        Calendar.objects.update(week=[hours or week[0], *week[1:]], closed_days=closed)
+        ticket = world.ticket()
+        tickets.resolve(ticket.pk, world.agent)
+        assert timezone.now() < FollowUp.objects.get().due_at <= timezone.now() + dt.timedelta(days=366)
 
     def test_nobody_answered_and_it_is_tried_again(self, world: World) -> None:
         row = planned(world, world.ticket())
