@@ -28,6 +28,8 @@ from helpdesk.models import (
     FollowUp,
     GuardRaise,
     IdempotencyRecord,
+    Lesson,
+    Likeness,
     Message,
     MessageBody,
     MessageVersion,
@@ -157,6 +159,9 @@ def _take_out_of_others_words(erased: Erased) -> None:
     for version in MessageVersion.objects.filter(message__ticket__in=tickets).exclude(text="").iterator():
         if pattern.search(version.text):
             MessageVersion.objects.filter(pk=version.pk).update(text=pattern.sub(GONE, version.text))
+    for lesson in Lesson.objects.filter(ticket__in=tickets):
+        said = {name: pattern.sub(GONE, getattr(lesson, name))[:300] for name in ("recommendation", "answer")}
+        Lesson.objects.filter(pk=lesson.pk).update(**said)
     for ticket in Ticket.objects.filter(pk__in=tickets).exclude(subject=""):
         if pattern.search(ticket.subject):
             Ticket.objects.filter(pk=ticket.pk).update(subject=pattern.sub(GONE, ticket.subject))
@@ -167,6 +172,8 @@ def _close(tickets: Collection[Ticket], now: dt.datetime) -> None:
         deadlines.drop(ticket, now)
         escalation.settled(ticket, now)
         GuardRaise.objects.filter(ticket=ticket).delete()
+        Likeness.objects.filter(ticket=ticket).delete()
+        ticket.surveys.filter(state__in=["planned", "sent"]).update(state="skipped", skipped="erased")
         ticket.follow_ups.filter(done_at=None).update(done_at=now, outcome=FollowUp.Outcome.DROPPED)
         ticket.tags.clear()
         if ticket.is_open:

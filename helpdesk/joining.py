@@ -16,9 +16,11 @@ from django.utils.translation import gettext as _
 
 from helpdesk import events, intake, summary
 from helpdesk.models import (
+    Affected,
     Approval,
     BrandCounter,
     CloseReason,
+    Concession,
     Customer,
     Delivery,
     Distinct,
@@ -28,6 +30,7 @@ from helpdesk.models import (
     MessageKind,
     Participant,
     Profile,
+    Survey,
     Thread,
     Ticket,
     TicketLink,
@@ -62,6 +65,9 @@ def merge(ticket_id: int, into_id: int, user: User) -> Ticket:
     Delivery.objects.filter(ticket=gone).update(ticket=kept)
     Approval.objects.filter(ticket=gone).update(ticket=kept)
     FollowUp.objects.filter(ticket=gone, done_at=None).update(ticket=kept)
+    Concession.objects.filter(ticket=gone).update(ticket=kept)
+    Survey.objects.filter(ticket=gone, state=Survey.State.PLANNED).update(state=Survey.State.SKIPPED, skipped="merged")
+    Affected.objects.filter(ticket=gone).exclude(incident__affected__ticket=kept).update(ticket=kept)
     Participant.objects.filter(ticket=gone).update(ticket=kept)
     deadlines.drop(gone, now)
     escalation.settled(gone, now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
@@ -15,9 +15,20 @@ from helpdesk.permissions import RANK, Role
 from helpdesk.ports import ports
 
 
-def tell(brand: Brand | int, key: str, code: str, *, least: Role = Role.MANAGER, link: str = "", **params: Any) -> bool:
-    """Open a notice unless one with that key is open already. True where it is new."""
-    row = Notice(brand_id=getattr(brand, "pk", brand), key=key, code=code, params=params, least_role=least, link=link)
+def tell(
+    brand: Brand | int,
+    key: str,
+    code: str,
+    *,
+    least: Role = Role.MANAGER,
+    user: User | None = None,
+    link: str = "",
+    **params: Any,
+) -> bool:
+    """Open a notice unless one with that key is open already. True where it is new. `user` reads it, too, whatever their role."""
+    row = Notice(
+        brand_id=getattr(brand, "pk", brand), key=key, code=code, params=params, least_role=least, link=link, user=user
+    )
     before = Notice.objects.filter(brand_id=row.brand_id, key=key, settled_at=None).exists()
     if not before:
         Notice.objects.bulk_create([row], ignore_conflicts=True)
@@ -36,7 +47,7 @@ def for_user(user: User) -> QuerySet[Notice]:
     rows = Notice.objects.none()
     for brand_id, role in user.roles.items():
         seen = [least for least in Role if RANK[least] <= RANK[Role(role)]]
-        rows = rows | Notice.objects.filter(brand_id=brand_id, least_role__in=seen)
+        rows = rows | Notice.objects.filter(Q(least_role__in=seen) | Q(user=user), brand_id=brand_id)
     return rows.order_by("-created_at", "-id")
 
 

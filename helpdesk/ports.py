@@ -34,6 +34,10 @@ class Mouth(Protocol):
         """`action` is public, private, like, approve or spam."""
         ...
 
+    def takes_automatic(self, channel: Channel, reply_to: Message | None) -> bool:
+        """Whether words nobody wrote by hand may answer this: not to lists, and not to machines."""
+        ...
+
     def waiting(self, channel: Channel, messages: Sequence[Message]) -> set[int]:
         """Keys of those that wait for approval where they were written."""
         ...
@@ -76,6 +80,9 @@ class ReplyRefused(Exception):
 class _NoMouth:
     def ability(self, channel: Channel, action: str, reply_to: Message | None) -> Ability:
         return Ability(False, "No platform is plugged in.")
+
+    def takes_automatic(self, channel: Channel, reply_to: Message | None) -> bool:
+        return False
 
     def waiting(self, channel: Channel, messages: Sequence[Message]) -> set[int]:
         return set()

@@ -46,6 +46,7 @@ class Entry(NamedTuple):
     urgency: str
     reach: int
     corrected: dict[str, Any]
+    is_automatic: bool = False
 
 
 FIELDS = Entry._fields
@@ -98,7 +99,9 @@ def summarise(
     """The summary's columns, from the ticket's messages, running deadlines and what its open escalation waits for."""
     inbound = sorted((item for item in entries if item.kind == "inbound"), key=lambda item: item.said_at)
     answers = [
-        item.said_at if item.kind == "call" else item.sent_at for item in entries if item.kind in ("reply", "call")
+        item.said_at if item.kind == "call" else item.sent_at
+        for item in entries
+        if item.kind in ("reply", "call") and not item.is_automatic
     ]
     last = inbound[-1] if inbound else None
     return {

@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from helpdesk.workflow import deciding, following_up, sweep
+from helpdesk.workflow import alerts, deciding, following_up, incidents, likeness, surveys, sweep
 
 SOFT, HARD = 240, 300  # seconds
 TURN = 20.0  # seconds after which a worker lets another message have its turn
@@ -24,6 +24,12 @@ def look() -> None:
         miss_follow_ups.delay()
     if sweep.brands_to_follow(1):
         follow_policies.delay()
+    if surveys.due(timezone.now()):
+        ask_how_it_went.delay()
+    if incidents.due(timezone.now()):
+        tell_the_affected.delay()
+    if alerts.due(timezone.now()):
+        send_alerts.delay()
 
 
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
@@ -49,3 +55,32 @@ def miss_follow_ups() -> None:
 def follow_policies() -> None:
     for brand_id in sweep.brands_to_follow(10):
         sweep.follow(brand_id, timezone.now())
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def ask_how_it_went() -> None:
+    until = time.monotonic() + TURN
+    while surveys.send(timezone.now()) + surveys.expire(timezone.now()) and time.monotonic() < until:
+        pass
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def tell_the_affected() -> None:
+    until = time.monotonic() + TURN
+    while incidents.tell(timezone.now()) and time.monotonic() < until:
+        pass
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def send_alerts() -> None:
+    until = time.monotonic() + TURN
+    while alerts.send(timezone.now()) and time.monotonic() < until:
+        pass
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def look_for_alike() -> None:
+    """Which of the latest tickets are about the same trouble."""
+    for brand_id in likeness.brands_to_look_at(timezone.now()):
+        while likeness.look(brand_id, timezone.now()):
+            pass

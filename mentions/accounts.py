@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 
 from helpdesk import events, notices
 from helpdesk.net import HttpClient
+from helpdesk.seal import Unreadable, seal
 from mentions.models import Account, Source
 from mentions.platforms import registry
 from mentions.platforms.base import WORDS, Connector, Identity, Keeper, PlatformError
-from mentions.seal import Unreadable, seal
 
 log = logging.getLogger(__name__)
 

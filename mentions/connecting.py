@@ -14,13 +14,13 @@ from django.utils.translation import gettext as _
 from helpdesk import events, notices
 from helpdesk.models import Brand, Channel, User, public_id
 from helpdesk.net import HttpClient
+from helpdesk.seal import Unreadable, seal
 from helpdesk.text.clean import one_line
 from helpdesk.workflow.verbs import Refused
 from mentions import accounts, logins
 from mentions.models import Account, Source
 from mentions.platforms import registry
 from mentions.platforms.base import Authorisation, Identity, Platform, PlatformError
-from mentions.seal import Unreadable, seal
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from helpdesk.desk.navigation import counted, link
 from helpdesk.desk.site import DeskSite, site
 from helpdesk.desk.tickets import demand, me
 from helpdesk.permissions import brands_where, may, may_anywhere
+from helpdesk.seal import Unreadable, seal, unseal
 from helpdesk.templatetags.desk import span
 from helpdesk.workflow.verbs import Conflict, Refused
 from mentions import accounts, archive, connecting, gaps, money, polling, previews, reading_back, sources
@@ -33,7 +34,6 @@ from mentions.health import health
 from mentions.models import Quarantine, ReadBack, Source
 from mentions.platforms import registry
 from mentions.platforms.base import Platform
-from mentions.seal import Unreadable, seal, unseal
 
 
 def urls(desk: DeskSite) -> list[Any]:

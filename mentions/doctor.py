@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from helpdesk.models import DeliveryPart
 from helpdesk.ports import Finding
+from helpdesk.seal import Unreadable
 from helpdesk.states import PartState
 from mentions.health import health
 from mentions.models import Quarantine, Source
-from mentions.seal import Unreadable
 
 NEXT_STEPS = {
     "reconnect": "Desk → Sources → open it → enter the new password.",

@@ -14,12 +14,12 @@ from django.utils.translation import gettext as _
 
 from helpdesk.models import Brand
 from helpdesk.net import HttpClient, NetError, checked_url
+from helpdesk.seal import Unreadable, seal, unseal
 from helpdesk.workflow.verbs import Refused
 from mentions import accounts
 from mentions.models import Account, KeptSession
 from mentions.platforms import registry
 from mentions.platforms.base import NOTHING, Identity, Keeper, Platform, PlatformError
-from mentions.seal import Unreadable, seal, unseal
 
 
 def split_settings(

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from helpdesk.models import BrandQuerySet, BrandRow, Channel, Message, User
-from mentions.seal import seal, unseal
+from helpdesk.seal import seal, unseal
 
 
 class Account(BrandRow):

@@ -62,6 +62,9 @@ class PlatformMouth:
             return _("What this would answer is no longer on %(platform)s.") % {"platform": name}
         return _closed(channel).why_not(action, mention.reference)
 
+    def takes_automatic(self, channel: Channel, reply_to: Message | None) -> bool:
+        return reply_to is not None and not reply_to.is_automatic and not _reference(reply_to).get("no_auto_answer")
+
     def waiting(self, channel: Channel, messages: Sequence[Message]) -> set[int]:
         from mentions.models import Mention
         from mentions.platforms import registry

@@ -17,21 +17,27 @@ from django.db.models import Model
 from django.utils import timezone
 
 from helpdesk.models import (
+    Affected,
     ApiToken,
+    Area,
     Brand,
     Calendar,
+    Concession,
     Customer,
     Delivery,
     Distinct,
     EscalationPolicy,
     FollowUp,
+    Incident,
     Joining,
+    Lesson,
     Level,
     Membership,
     Message,
     Notice,
     ServicePolicy,
     Shift,
+    Survey,
     Team,
     Ticket,
     TicketLink,
@@ -122,6 +128,10 @@ def quiet(scene: Scene) -> list[Any]:
     return list(Brand.objects.order_by("pk").values_list("quiet_guards", flat=True))
 
 
+def hooks(scene: Scene) -> list[Any]:
+    return list(Brand.objects.order_by("pk").values_list("chat_hook", flat=True))
+
+
 def passwords(scene: Scene) -> list[str]:
     return [user.password for user in User.objects.order_by("pk")]
 
@@ -183,6 +193,22 @@ TOMORROW = (timezone.now() + dt.timedelta(days=1)).date().isoformat()
 
 def coming_back(scene: Scene) -> dict[str, Any]:
     return {"ticket": scene.north.ticket.pk, "kind": "call", "due_at": f"{TOMORROW}T23:00:00Z"}
+
+
+def conceding(scene: Scene) -> dict[str, Any]:
+    return {"ticket": scene.north.ticket.pk, "kind": "refund", "amount": "5", "why": "We were late"}
+
+
+def lesson(scene: Scene) -> dict[str, Any]:
+    return {"escalation": scene.north.owed.pk, "cause": "Late", "area": "Trains", "recommendation": "Leave earlier"}
+
+
+def beginning(scene: Scene) -> dict[str, Any]:
+    return {"title": "All are late", "tickets": [scene.north.ticket.pk], "brand": "northwind"}
+
+
+def left(scene: Scene) -> int:
+    return Affected.objects.exclude(left_at=None).count()
 
 
 API = [
@@ -258,6 +284,26 @@ API = [
     verb("tickets/<pk>/escalate/", "ticket", post(AGENT, 201, column("ticket", "level"))),
     api("tickets/<pk>/deadlines/", "ticket", GET=LOOK),
     verb("tickets/<pk>/check/", "ticket", Rule(AGENT, 200, lambda s: REPLY)),
+    *set_up("areas", "area", Area, {"name": "New"}),
+    api("tickets/<pk>/scale/", "ticket", GET=Rule(AGENT)),
+    api("concessions/", GET=LOOK, POST=post(AGENT, 201, count(Concession), conceding, outside=400)),
+    api("concessions/<pk>/", "concession", GET=LOOK),
+    verb("concessions/<pk>/grant/", "concession", post(AGENT, 200, column("concession", "state"))),
+    verb("concessions/<pk>/withdraw/", "concession", post(AGENT, 200, column("concession", "state"))),
+    api("surveys/", GET=LOOK, POST=post(AGENT, 201, count(Survey), lambda s: {"ticket": s.north.asked.pk}, outside=400)),
+    api("surveys/<pk>/", "survey", GET=LOOK),
+    api("surveys/verdicts/", GET=LOOK),
+    api("lessons/", GET=LOOK, POST=post(AGENT, 201, count(Lesson), lesson, outside=400)),
+    api("lessons/<pk>/", "lesson", GET=LOOK),
+    api("lessons/causes/", GET=LOOK),
+    verb("lessons/<pk>/answer/", "lesson", post(MANAGER, 200, column("lesson", "state"), {"state": "done"})),
+    api("incidents/", GET=LOOK, POST=post(AGENT, 201, count(Incident), beginning, outside=400)),
+    api("incidents/<pk>/", "incident", GET=LOOK, PATCH=post(AGENT, 200, column("incident", "title"), {"title": "Renamed"})),
+    verb("incidents/<pk>/link/", "incident", post(AGENT, 200, count(Affected), lambda s: {"tickets": [s.north.ticket.pk]})),
+    verb("incidents/<pk>/unlink/", "incident", post(AGENT, 200, left, lambda s: {"tickets": [s.north.asked.pk]})),
+    verb("incidents/<pk>/say/", "incident", Rule(LEAD, 409, lambda s: {"kind": "holding", "text": "We know"})),  # one waits for approval
+    verb("incidents/<pk>/resolve/", "incident", post(LEAD, 200, column("incident", "state"))),
+    *(api(f"incidents/<pk>/{what}/", "incident", GET=LOOK) for what in ("tickets", "suggestions", "statements", "summary", "supporters")),
     verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),
 ]  # fmt: skip
 
@@ -303,6 +349,22 @@ DESK = [
     named(desk("set-up/<key>/<row_id>/", "team", GET=Rule(MANAGER), POST=post(MANAGER, 302, column("team", "name"), {"name": "New"})), key="teams"),
     desk("approvals/", GET=LOOK),
     desk("approvals/<approval_id>/decide/", "approval", POST=post(LEAD, 302, column("approval", "outcome"), {"decision": "approve"})),
+    ticket_verb("ask", count(Survey), thing="asked"),
+    ticket_verb("offer", count(Concession), {"kind": "refund", "amount": "5", "why": "We were late"}),
+    ticket_verb("learn", count(Lesson), {"cause": "Late", "area": "Trains", "recommendation": "Leave earlier"}, thing="owing"),
+    desk("tickets/<ticket_id>/scale/", "ticket", GET=Rule(AGENT)),
+    named(desk("concessions/<concession_id>/<what>/", "concession", POST=post(AGENT, 302, column("concession", "state"))), what="grant"),
+    desk("outcomes/", GET=LOOK),
+    desk("lessons/", GET=LOOK),
+    desk("lessons/<lesson_id>/answer/", "lesson", POST=post(MANAGER, 302, column("lesson", "state"), {"state": "done"})),
+    desk("incidents/", GET=LOOK, POST=LOOK),
+    desk("incidents/<incident_id>/", "incident", GET=LOOK),
+    desk("incidents/<incident_id>/link/", "incident", POST=post(AGENT, 302, count(Affected), lambda s: {"tickets": s.north.ticket.pk})),
+    desk("incidents/<incident_id>/unlink/", "incident", POST=post(AGENT, 302, left, lambda s: {"tickets": s.north.asked.pk})),
+    desk("incidents/<incident_id>/say/", "incident", POST=Rule(LEAD, 409, lambda s: {"kind": "holding", "text": "We know"})),
+    desk("incidents/<incident_id>/resolve/", "incident", POST=post(LEAD, 302, column("incident", "state"))),
+    desk("incidents/<incident_id>/change/", "incident", POST=post(AGENT, 302, column("incident", "title"), {"title": "Renamed"})),
+    desk("telling/", GET=Rule(MANAGER), POST=post(MANAGER, 302, hooks, {"chat_hook": "https://chat.example/hook"})),
     desk("follow-ups/", GET=LOOK),
     desk("follow-ups/<follow_up_id>/finish/", "follow_up", POST=post(AGENT, 302, column("follow_up", "outcome"), {"outcome": "reached"})),
     ticket_verb("come_back", count(FollowUp), {"kind": "call", "day": TOMORROW}),
@@ -385,6 +447,7 @@ BRAND = {
     "name": "Northwind",
     "time_zone": "UTC",
     "locale": "en",
+    "currency": "EUR",
     "keep_payload_days": 30,
     "keep_event_days": 400,
     **HOURS,
@@ -433,6 +496,7 @@ OPEN = [
     row("", GET=MOVED, POST=MOVED, is_open=True),
     row("help/", GET=LOOK, is_open=True),
     named(row("help/<slug>/<language>/", GET=LOOK, is_open=True), slug="northwind", language="en"),
+    named(row("survey/<token>/", GET=Rule(status=404), POST=Rule(status=404), is_open=True), token="guessed"),
     named(row("hooks/<platform>/<token>/", GET=Rule(status=404), POST=Rule(status=404), is_open=True), platform="x", token="guessed"),
     door("login/", GET=Rule(status=302, anonymous=200), POST=Rule(status=302, anonymous=200)),
     door("logout/", GET=Rule(status=200, anonymous=302), POST=MOVED),

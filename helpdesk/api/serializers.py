@@ -30,6 +30,7 @@ from helpdesk.models import (
 from helpdesk.ports import ports
 from helpdesk.text.clean import one_line
 from helpdesk.text.triage import Intent, Sentiment, Urgency
+from helpdesk.workflow.guards import GUARDS
 from helpdesk.workflow.tickets import CLOSE_BY_HAND
 
 LEAST, MOST = Decimal("0.01"), Decimal(8784)
@@ -77,6 +78,14 @@ class OneOf(serializers.ChoiceField):
 
 
 class BrandSerializer(serializers.ModelSerializer[Brand]):
+    held_guards = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Guards whose finds wait for a second pair of eyes."
+    )
+    has_chat_hook = serializers.SerializerMethodField(help_text="Whether a chat's hook is set; it is never shown.")
+
+    def get_has_chat_hook(self, row: Brand) -> bool:
+        return bool(row.chat_hook)
+
     class Meta:
         model = Brand
         fields = [
@@ -89,6 +98,12 @@ class BrandSerializer(serializers.ModelSerializer[Brand]):
             "first_response_hours",
             "next_response_hours",
             "reopen_hours",
+            "currency",
+            "survey_minutes",
+            "survey_text",
+            "away_text",
+            "held_guards",
+            "has_chat_hook",
             "created_at",
         ]
         read_only_fields = fields
@@ -359,4 +374,14 @@ class BrandChange(StrictSerializer):
     )
     reopen_hours = serializers.DecimalField(
         max_digits=7, decimal_places=2, required=False, min_value=LEAST, max_value=MOST
+    )
+    currency = serializers.CharField(max_length=3, required=False)
+    survey_minutes = serializers.IntegerField(
+        min_value=1, max_value=527_040, required=False, allow_null=True, help_text="Null: nobody is asked by itself."
+    )
+    survey_text = serializers.CharField(max_length=250, required=False, allow_blank=True)
+    away_text = serializers.CharField(max_length=250, required=False, allow_blank=True)
+    held_guards = serializers.ListField(child=serializers.ChoiceField(choices=GUARDS), required=False, max_length=10)
+    chat_hook = serializers.CharField(
+        max_length=1000, required=False, allow_blank=True, help_text="A chat's incoming hook; kept sealed, never shown."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 
 from helpdesk import contacts, notices
 from helpdesk.api import serializers as shapes
+from helpdesk.api.escalations import TicketLadder
 from helpdesk.api.filters import (
     BrandFilter,
     CustomerFilter,
@@ -22,7 +24,7 @@ from helpdesk.api.filters import (
 )
 from helpdesk.api.idempotency import idempotent
 from helpdesk.api.joining import CustomerJoins, TicketJoins
-from helpdesk.api.ladder import TicketLadder
+from helpdesk.api.outcomes import TicketScale
 from helpdesk.api.resource import KEY, ReadResource, Resource
 from helpdesk.models import (
     Brand,
@@ -35,7 +37,7 @@ from helpdesk.models import (
     Ticket,
     User,
 )
-from helpdesk.workflow import brands, replies, tickets
+from helpdesk.workflow import alerts, brands, replies, tickets
 from helpdesk.workflow.brands import MANUAL
 from helpdesk.workflow.verbs import Refused
 
@@ -52,7 +54,11 @@ class BrandView(ReadResource):
 
     @extend_schema(request=shapes.BrandChange)
     def partial_update(self, request: Request, pk: str) -> Response:
-        brand = brands.change(self.get_object().pk, self.me, **self.body(shapes.BrandChange))
+        given, row = self.body(shapes.BrandChange), self.get_object()
+        with transaction.atomic():
+            if "chat_hook" in given:
+                alerts.set_hook(row.pk, self.me, given.pop("chat_hook"))
+            brand = brands.change(row.pk, self.me, **given)
         return Response(self.get_serializer(brand).data)
 
 
@@ -90,7 +96,7 @@ class CustomerView(CustomerJoins, ReadResource):
         return Response(self.get_serializer(self.get_object()).data)
 
 
-class TicketView(TicketJoins, TicketLadder, ReadResource):
+class TicketView(TicketJoins, TicketLadder, TicketScale, ReadResource):
     serializer_class = shapes.TicketSerializer
     filterset_class = TicketFilter
     orderings = {
@@ -113,6 +119,7 @@ class TicketView(TicketJoins, TicketLadder, ReadResource):
         "reopen": "ticket.resolve",
         **TicketJoins.joins,
         **TicketLadder.ladders,
+        **TicketScale.scales,
     }
 
     def rows(self) -> QuerySet[Ticket]:

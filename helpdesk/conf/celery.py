@@ -39,6 +39,7 @@ app.conf.update(
     beat_schedule={
         "look-for-due-work": {"task": "mentions.tasks.wake", "schedule": float(settings.TICK_SECONDS)},
         "look-up-the-ladder": {"task": "helpdesk.tasks.look", "schedule": float(settings.TICK_SECONDS)},
+        "look-for-alike": {"task": "helpdesk.tasks.look_for_alike", "schedule": 30.0},
         "tidy": {"task": "mentions.tasks.tidy", "schedule": 3600.0},
     },
 )

@@ -249,6 +249,9 @@ SPECTACULAR_SETTINGS = {
         "FollowUpOutcomeEnum": "helpdesk.models.FollowUp.Outcome",
         "FollowUpKindEnum": "helpdesk.models.FollowUp.Kind",
         "DeadlineKindEnum": "helpdesk.models.Deadline.Kind",
+        "ConcessionKindEnum": "helpdesk.models.Concession.Kind",
+        "StatementKindEnum": "helpdesk.models.Statement.Kind",
+        "GuardEnum": "helpdesk.workflow.guards.GUARDS",
     },
 }
 

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from helpdesk.desk.site import site
+from helpdesk.survey_page import survey
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/desk/"), name="home"),
@@ -12,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("helpdesk.api.urls")),
     path("help/", include("knowledge.urls")),
     path("hooks/", include("mentions.urls")),
+    path("survey/<str:token>/", survey, name="survey"),
     path("account/login/", account.login, name="account_login"),
     path("account/logout/", account.logout, name="account_logout"),
     path("account/password/change/", account.password_change, name="account_change_password"),

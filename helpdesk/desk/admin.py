@@ -150,6 +150,10 @@ class BrandAdmin(ScopedAdmin):
         "first_response_hours",
         "next_response_hours",
         "reopen_hours",
+        "currency",
+        "survey_minutes",
+        "survey_text",
+        "away_text",
         "keep_payload_days",
         "keep_event_days",
     )

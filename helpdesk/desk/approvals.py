@@ -35,7 +35,16 @@ def overview(request: HttpRequest) -> HttpResponse:
     from helpdesk.desk.site import site
 
     rows = Approval.objects.visible_to(request.user).filter(decided_at=None).order_by("due_at", "id")
-    rows = rows.select_related("ticket__customer", "delivery__message", "asked_by", "owner", "team")[:MOST]
+    rows = rows.select_related(
+        "ticket__customer",
+        "ticket__brand",
+        "delivery__message",
+        "concession__why",
+        "statement__incident",
+        "asked_by",
+        "owner",
+        "team",
+    )[:MOST]
     theirs = set(waiting_for(request).values_list("pk", flat=True)[:1000])
     entries = sorted(
         ({"row": row, "is_mine": row.pk in theirs} for row in rows), key=lambda entry: not entry["is_mine"]
@@ -48,10 +57,15 @@ def beside(request: HttpRequest, row: Ticket, conversation: Sequence[Message]) -
     """By message: the approval that it waits for, and whether this user may decide."""
     if not any(getattr(message, "delivery", None) is not None for message in conversation):
         return {}
-    found = Approval.objects.filter(ticket=row, decided_at=None).select_related("owner", "team", "asked_by", "delivery")
+    found = Approval.objects.filter(ticket=row, decided_at=None, concession=None).select_related(
+        "owner", "team", "asked_by", "delivery"
+    )
     user = me(request)
     return {
-        approval.delivery.message_id or 0: {"row": approval, "may": approvals.may_decide(approval, user)}
+        (approval.delivery.message_id if approval.delivery else None) or 0: {
+            "row": approval,
+            "may": approvals.may_decide(approval, user),
+        }
         for approval in found
     }
 
@@ -59,19 +73,28 @@ def beside(request: HttpRequest, row: Ticket, conversation: Sequence[Message]) -
 @require_POST
 def decide(request: HttpRequest, approval_id: int) -> HttpResponse:
     """Approve as it is, approve with changes, or refuse with a reason."""
-    row = get_object_or_404(Approval.objects.visible_to(request.user), pk=approval_id)
+    from helpdesk.desk.outcomes import amount_of  # which is made of tickets' verbs, as this is
+
+    row = get_object_or_404(Approval.objects.visible_to(request.user).select_related("statement"), pk=approval_id)
     demand(request, "approval.decide", row.brand_id)
     try:
         if request.POST.get("decision") == "refuse":
             deciding.refuse(row.pk, me(request), request.POST.get("reason", ""))
             flash.success(request, _("Refused; the reason stands beside it."))
         elif request.POST.get("decision") == "approve":
-            deciding.approve(row.pk, me(request), request.POST.get("text") or None)
-            flash.success(request, _("Approved: on its way."))
+            raw = request.POST.get("amount", "")
+            amount = amount_of(raw) if row.concession_id and raw else None
+            deciding.approve(row.pk, me(request), request.POST.get("text") or None, amount)
+            flash.success(
+                request, _("Approved: it may be granted.") if row.concession_id else _("Approved: on its way.")
+            )
         else:
             raise Refused("decision", "unknown", _("Choose to approve or to refuse it."))
     except PermissionRefused as refusal:
         raise PermissionDenied(str(refusal)) from refusal
     except (Refused, Conflict) as error:
         flash.error(request, str(error))
+    if row.ticket_id is None:
+        assert row.statement is not None
+        return redirect("desk:incident", incident_id=row.statement.incident_id)
     return redirect("desk:ticket", ticket_id=row.ticket_id)

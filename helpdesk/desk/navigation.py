@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 
 from helpdesk import notices
 from helpdesk.desk.inbox_views import VIEWS, InboxView, chosen_brands, rows_of
+from helpdesk.models import Incident
 from helpdesk.permissions import may_anywhere
 from helpdesk.ports import ports
+from helpdesk.workflow import lessons
 
 MOST = 99
 
@@ -66,6 +68,7 @@ def _inbox(request: HttpRequest) -> dict[str, Any]:
 def _day(request: HttpRequest) -> dict[str, Any]:
     from helpdesk.desk import approvals, follow_ups  # whose pages stand in this frame
 
+    brands = chosen_brands(request)
     unseen = notices.for_user(request.user).filter(settled_at=None).exclude(readers=request.user.pk)  # type: ignore[arg-type]
     items = [link(request, _("Notices"), "notifications", reverse("desk:notices"), counted(unseen), alarm=True)]
     items.append(
@@ -73,6 +76,11 @@ def _day(request: HttpRequest) -> dict[str, Any]:
     )
     due = follow_ups.mine(request).filter(due_at__lte=timezone.now())
     items.append(link(request, _("Follow-ups"), "event_upcoming", reverse("desk:follow_ups"), counted(due), alarm=True))
+    going = Incident.objects.filter(brand__in=brands, state=Incident.State.OPEN)
+    items.append(link(request, _("Incidents"), "emergency_home", reverse("desk:incidents"), counted(going), alarm=True))
+    owed = lessons.owed(timezone.now()).filter(brand__in=brands)
+    items.append(link(request, _("Lessons"), "school", reverse("desk:lessons"), counted(owed)))
+    items.append(link(request, _("How it went"), "sentiment_satisfied", reverse("desk:outcomes")))
     if may_anywhere(request.user, "ticket.log"):
         items.append(link(request, _("Log a contact"), "add_call", reverse("desk:contact")))
     items.append(link(request, _("Customers"), "group", reverse("desk:helpdesk_customer_changelist")))

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from helpdesk.desk.set_up_forms import DAYS, spanned
 from helpdesk.hours import written
 from helpdesk.models import (
+    Area,
     Calendar,
     Channel,
     Deadline,
@@ -39,6 +40,7 @@ def promise(row: ServicePolicy) -> Said:
         (_("next answers within %(span)s"), row.next_response_minutes),
         (_("solved within %(span)s"), row.resolution_minutes),
         (_("looked after %(span)s later"), row.follow_up_minutes),
+        (_("asked how it went after %(span)s"), row.survey_minutes),
     )
     said = ", ".join(words % {"span": spanned(minutes)} for words, minutes in spans if minutes)
     hours = _("in the hours of %(name)s") % {"name": row.calendar} if row.calendar else _("around the clock")
@@ -82,7 +84,12 @@ def level(row: Level) -> Said:
     waits = _("acknowledged within %(span)s") % {"span": spanned(row.acknowledge_minutes)}
     count = row.reminders
     reminded = ngettext("%(count)d reminder", "%(count)d reminders", count) % {"count": count}
-    return Said(f"{row.number} · {row.name}", [_("asks %(who)s") % {"who": asked}, f"{waits} {hours}, {reminded}"])
+    grants = _("may grant up to %(amount)s %(currency)s") % {
+        "amount": row.concession_limit,
+        "currency": row.brand.currency,
+    }
+    words = [_("asks %(who)s") % {"who": asked}, f"{waits} {hours}, {reminded}"]
+    return Said(f"{row.number} · {row.name}", [*words, *([grants] if row.concession_limit else [])])
 
 
 def shift(row: Shift) -> Said:
@@ -92,6 +99,11 @@ def shift(row: Shift) -> Said:
         since, until = (date_format(day, "j M Y") if day else "…" for day in (row.since, row.until))
         words.append(f"{since} – {until}")
     return Said(f"{row.level.number} · {row.user.name}", words)
+
+
+def area(row: Area) -> Said:
+    who = row.manager.name if row.manager else _("nobody yet: the brand's managers get its recommendations")
+    return Said(row.name, [who])
 
 
 def team(row: Team) -> Said:
@@ -111,6 +123,10 @@ def rule(row: EscalationPolicy) -> Said:
         then.append(_("set its priority to %(name)s") % {"name": str(Priority(row.set_priority).label).lower()})
     if row.team:
         then.append(_("give it to %(team)s") % {"team": row.team})
+    ways = dict(EscalationPolicy.Notify.choices)
+    then += [_("tell %(how)s") % {"how": str(ways[way]).lower()} for way in row.notify if way != "desk" and way in ways]
+    if row.needs_approval:
+        then.append(_("answers need approval"))
     when = [str(Trigger(row.trigger).label), *_how_much(row)]
     return Said(
         row.name, [f"{': '.join(when)} → {', '.join(then) or _('tell the desk')}", _for(row)], not row.is_active
@@ -125,6 +141,8 @@ def _how_much(row: EscalationPolicy) -> list[str]:
     if params.get("deadlines"):
         kinds = dict(Deadline.Kind.choices)
         return [", ".join(str(kinds.get(kind, kind)).lower() for kind in params["deadlines"])]
+    if params.get("count"):
+        return [str(params["count"])]
     if params.get("reach"):
         return [f"{params['reach']:,}"]
     return [f"{params['times']} ×"] if params.get("times") else []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -23,11 +24,20 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from helpdesk.desk import sentences
 from helpdesk.desk.inbox_views import chosen_brands
-from helpdesk.desk.set_up_forms import CalendarForm, LevelForm, PromiseForm, RuleForm, SetUpForm, ShiftForm, TeamForm
+from helpdesk.desk.set_up_forms import (
+    AreaForm,
+    CalendarForm,
+    LevelForm,
+    PromiseForm,
+    RuleForm,
+    SetUpForm,
+    ShiftForm,
+    TeamForm,
+)
 from helpdesk.desk.tickets import demand, me
-from helpdesk.models import Brand, Calendar, EscalationPolicy, Level, ServicePolicy, Shift, Team
+from helpdesk.models import Alert, Area, Brand, Calendar, EscalationPolicy, Level, ServicePolicy, Shift, Team
 from helpdesk.permissions import brands_where, may
-from helpdesk.workflow import calendars, guarding, people, policies, rehearsal
+from helpdesk.workflow import alerts, areas, calendars, guarding, people, policies, rehearsal
 from helpdesk.workflow.verbs import Conflict, Refused
 
 Save = Callable[[Brand, Any, Any, dict[str, Any]], Any]
@@ -99,7 +109,7 @@ NOUNS: dict[str, Noun] = {
         lambda brand, by, row, given: policies.save_level(brand, by, row, **given),
         policies.remove_level,
         sentences.level,
-        related=("team", "calendar"),
+        related=("team", "calendar", "brand"),
     ),
     "duty": Noun(
         gettext_lazy("On duty"),
@@ -142,6 +152,20 @@ NOUNS: dict[str, Noun] = {
         people.remove_team,
         sentences.team,
         needs="team.edit",
+    ),
+    "areas": Noun(
+        gettext_lazy("Areas"),
+        gettext_lazy("A new area"),
+        gettext_lazy("Parts of the company. What is learnt from failures goes in writing to who answers for them."),
+        gettext_lazy("No areas yet: the brand's managers get all recommendations."),
+        "domain",
+        Area,
+        ("name", "id"),
+        AreaForm,
+        lambda brand, by, row, given: areas.save(brand, by, row, **given),
+        areas.remove,
+        sentences.area,
+        related=("manager",),
     ),
 }  # fmt: skip
 
@@ -223,7 +247,8 @@ def guards(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         demand(request, "guard.edit", brand.pk)
         try:
-            guarding.turn(brand.pk, me(request), request.POST.get("guard", ""), on=request.POST.get("on") == "1")
+            act = guarding.hold if request.POST.get("what") == "hold" else guarding.turn
+            act(brand.pk, me(request), request.POST.get("guard", ""), on=request.POST.get("on") == "1")
         except Refused as refusal:
             flash.error(request, refusal.text)
         return redirect("desk:guards")
@@ -236,6 +261,31 @@ def guards(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "desk/guards.html", context)
 
 
+@require_http_methods(["GET", "POST"])
+def telling(request: HttpRequest) -> HttpResponse:
+    """Who is told outside the desk, by which way, and what became of it."""
+    brand = _brand(request, NOUNS["policies"])
+    error, status = "", 200
+    if request.method == "POST":
+        try:
+            alerts.set_hook(brand.pk, me(request), request.POST.get("chat_hook", ""))
+            flash.success(request, _("Kept, sealed."))
+            return redirect("desk:telling")
+        except Refused as refusal:
+            error, status = refusal.text, 400
+    from helpdesk.desk.site import site
+
+    latest = [
+        {"row": row, "said": alerts.said(row)[0]}
+        for row in Alert.objects.filter(brand=brand).select_related("user").order_by("-id")[:30]
+    ]
+    context = {
+        **site.each_context(request), "brand": brand, "latest": latest, "tabs": _tabs(request, brand, "telling"), "error": error,
+        "has_mail": settings.EMAIL_BACKEND != alerts.DUMMY, "title": _("Told outside"),
+    }  # fmt: skip
+    return TemplateResponse(request, "desk/telling.html", context, status=status)
+
+
 def _tabs(request: HttpRequest, brand: Brand, here: str) -> list[tuple[str, Any, bool]]:
     """(address, label, whether one is there)."""
     found = [
@@ -243,7 +293,8 @@ def _tabs(request: HttpRequest, brand: Brand, here: str) -> list[tuple[str, Any,
         for name, one in NOUNS.items()
         if may(request.user, one.needs, brand.pk)
     ]
-    return [*found, (reverse("desk:guards"), _("Guards"), here == "guards")]
+    own = [("guards", _("Guards")), ("telling", _("Told outside"))]
+    return [*found, *((reverse(f"desk:{name}"), label, here == name) for name, label in own)]
 
 
 def _kept(request: HttpRequest, noun: Noun, brand: Brand, form: SetUpForm) -> bool:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from helpdesk.hours import DAY, written
 from helpdesk.models import (
+    Area,
     Brand,
     Calendar,
     Channel,
@@ -284,11 +285,16 @@ class PromiseForm(ConditionsForm):
         help_text=gettext_lazy("So long after it was resolved somebody looks whether it was."),
     )
     follow_up_kind = forms.ChoiceField(label=gettext_lazy("by"), choices=FollowUp.Kind.choices, initial="message")
+    survey_minutes = MinutesField(
+        label=gettext_lazy("Ask how it went after"),
+        required=False,
+        help_text=gettext_lazy("Privately, once a month at most; such as 1 d. Empty: nobody is asked."),
+    )
     row_begins, row_ends = ("first_response_minutes",), ("resolution_minutes",)
-    more = ("channels", "tiers", "position", "risk_minutes", "follow_up_minutes", "follow_up_kind")
+    more = ("channels", "tiers", "position", "risk_minutes", "follow_up_minutes", "follow_up_kind", "survey_minutes")
     field_order = (
         "name", "first_response_minutes", "next_response_minutes", "resolution_minutes", "calendar", "intents", "priorities",
-        "channels", "tiers", "risk_minutes", "follow_up_minutes", "follow_up_kind", "position", "is_active",
+        "channels", "tiers", "risk_minutes", "follow_up_minutes", "follow_up_kind", "survey_minutes", "position", "is_active",
     )  # fmt: skip
 
     def fresh(self) -> dict[str, Any]:
@@ -334,8 +340,17 @@ class LevelForm(SetUpForm):
         help_text=gettext_lazy("What somebody of a lower level answers to a ticket up here waits for approval."),
     )
 
+    concession_limit = forms.DecimalField(
+        label=gettext_lazy("May grant a customer, in 30 days"),
+        min_value=0,
+        required=False,
+        max_digits=10,
+        decimal_places=2,
+        help_text=gettext_lazy("Without asking the next level; managers may grant any amount."),
+    )
+
     def fresh(self) -> dict[str, Any]:
-        return {"acknowledge_minutes": 30, "reminders": 1}
+        return {"acknowledge_minutes": 30, "reminders": 1, "concession_limit": 0}
 
     def of(self, row: Level) -> dict[str, Any]:
         return {**super().of(row), "team": row.team_id, "calendar": row.calendar_id}
@@ -345,6 +360,9 @@ class LevelForm(SetUpForm):
             "team": Team.objects.filter(brand=brand).order_by("name"),
             "calendar": Calendar.objects.filter(brand=brand).order_by("name"),
         }
+
+    def values(self) -> dict[str, Any]:
+        return {**self.cleaned_data, "concession_limit": self.cleaned_data["concession_limit"] or 0}
 
 
 class ShiftForm(SetUpForm):
@@ -381,7 +399,7 @@ class RuleForm(ConditionsForm):
 
     trigger = forms.ChoiceField(
         label=gettext_lazy("When"),
-        choices=[one for one in Trigger.choices if one[0] not in ("alike", "missed", "unhappy")],
+        choices=Trigger.choices,
         widget=forms.Select(attrs={"data-shows": "trigger"}),
     )
     deadlines = forms.MultipleChoiceField(
@@ -399,6 +417,9 @@ class RuleForm(ConditionsForm):
     )
     reach = forms.IntegerField(label=gettext_lazy("Followers, at least"), required=False, min_value=1, max_value=10**9)
     times = forms.IntegerField(label=gettext_lazy("Times, at least"), required=False, min_value=1, max_value=100)
+    count = forms.IntegerField(
+        label=gettext_lazy("Others within two days, at least"), required=False, min_value=2, max_value=10_000
+    )
     raise_to = forms.TypedChoiceField(
         label=gettext_lazy("Raise it"),
         coerce=lambda value: None if value == "" else int(value),
@@ -418,29 +439,35 @@ class RuleForm(ConditionsForm):
         required=False,
         empty_label=gettext_lazy("nobody in particular"),
     )
+    notify = forms.MultipleChoiceField(
+        label=gettext_lazy("Tell who is asked"),
+        choices=EscalationPolicy.Notify.choices,
+        required=False,
+        widget=Chips,
+        help_text=gettext_lazy("Where nobody is asked: leads and up. The chat's hook is set under “Told outside”."),
+    )
+    needs_approval = forms.BooleanField(label=gettext_lazy("Answers wait for approval"), required=False)
     SHOWN: ClassVar[dict[str, tuple[str, ...]]] = {
         "deadlines": ("at_risk", "overdue"),
         "words": ("words",),
         "reach": ("reach",),
         "times": ("reopened",),
+        "count": ("alike",),
     }
     field_of: ClassVar[dict[str, str]] = {f"params.{name}": name for name in SHOWN}
     more = ("channels", "priorities", "tiers", "position")
     field_order = (
-        "name", "trigger", "deadlines", "words", "reach", "times", "intents", "priorities", "channels", "tiers", "raise_to",
-        "set_priority", "team", "position", "is_active",
+        "name", "trigger", "deadlines", "words", "reach", "times", "count", "intents", "priorities", "channels", "tiers", "raise_to",
+        "set_priority", "team", "notify", "needs_approval", "position", "is_active",
     )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, triggers in self.SHOWN.items():
             self.fields[name].widget.attrs["data-when"] = " ".join(triggers)
-        if self.row is not None and self.row.trigger in ("alike", "missed", "unhappy"):
-            label = Trigger(self.row.trigger).label
-            self.fields["trigger"].choices = [(self.row.trigger, label)]  # type: ignore[attr-defined]
 
     def fresh(self) -> dict[str, Any]:
-        return {"position": 100, "raise_to": "0"}
+        return {"position": 100, "raise_to": "0", "notify": ["desk"]}
 
     def of(self, row: EscalationPolicy) -> dict[str, Any]:
         raised = "" if row.raise_to is None else row.raise_to
@@ -466,6 +493,24 @@ class RuleForm(ConditionsForm):
             for name, value in params.items()
             if given["trigger"] in self.SHOWN[name] and value not in (None, "")
         }
-        if self.row is not None and not any(given["trigger"] in shown for shown in self.SHOWN.values()):
-            kept = self.row.params
-        return {**given, "params": kept, "notify": self.row.notify if self.row is not None else ["desk"]}
+        return {**given, "params": kept}
+
+
+class AreaForm(SetUpForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=100)
+    manager = forms.ModelChoiceField(
+        User.objects.none(),
+        label=gettext_lazy("Who answers for it"),
+        required=False,
+        empty_label=gettext_lazy("nobody yet: the brand's managers"),
+    )
+
+    def of(self, row: Area) -> dict[str, Any]:
+        return {"name": row.name, "manager": row.manager_id}
+
+    def choices_of(self, brand: Brand) -> dict[str, Any]:
+        return {"manager": members_of(brand)}
+
+    def values(self) -> dict[str, Any]:
+        who = self.cleaned_data["manager"]
+        return {"name": self.cleaned_data["name"], "manager_id": who.pk if who else None}

@@ -63,9 +63,11 @@ def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = N
 
     beside = inbox.listing(request, _view(request), inbox.BESIDE)
     context = {**site.each_context(request), **beside, **_talk(request, row, draft or {}), "here_pk": row.pk}
-    from helpdesk.desk import follow_ups  # which are made of this module's verbs
+    from helpdesk.desk import follow_ups, outcomes  # which are made of this module's verbs
 
     context |= {
+        "outcome": outcomes.beside(request, row),
+        "cool": timezone.now() + following_up.COOL,
         "person": _person(request, row),
         "follow_ups": follow_ups.beside(row),
         "title": f"#{row.number}",
@@ -295,6 +297,8 @@ def answer(request: HttpRequest, row: Ticket) -> str:
     if mode not in SAID:
         raise Refused("mode", "required", _("Choose how to answer: in public, privately, by a note or a call."))
     text = request.POST.get("text", "")
+    if request.POST.get("fix") == "later":
+        return _slept_on(request, row, text)
     if mode in ("public", "private"):
         mode, text = _guarded(request, row, mode, text)
     with transaction.atomic():
@@ -308,6 +312,16 @@ def answer(request: HttpRequest, row: Ticket) -> str:
             if written is not None and written.state == PartState.HELD:
                 return _("It waits for a second pair of eyes, and goes when it is approved.")
     return str(SAID[mode])
+
+
+def _slept_on(request: HttpRequest, row: Ticket, text: str) -> str:
+    """A hot draft is kept, for colleagues only, and comes back to its writer in ten minutes."""
+    with transaction.atomic():
+        if not sent_before(request):
+            tickets.note(row.pk, me(request), _("Not sent yet:") + "\n" + text)
+            guarding.sent(row, me(request), "")
+            following_up.plan(row.pk, me(request), "message", timezone.now() + following_up.COOL, reason="cool")
+    return _("Kept as a note. You are reminded in ten minutes.")
 
 
 def _reminded(request: HttpRequest, row: Ticket) -> None:

@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from django.urls import URLPattern, path
 
-from helpdesk.desk import approvals, files, follow_ups, inbox, joining, ladder, pages, set_up, tickets
+from helpdesk.desk import (
+    approvals,
+    files,
+    follow_ups,
+    inbox,
+    incidents,
+    joining,
+    ladder,
+    outcomes,
+    pages,
+    set_up,
+    tickets,
+)
 from helpdesk.ports import ports
 
 if TYPE_CHECKING:
@@ -33,6 +45,21 @@ def patterns(site: DeskSite) -> list[URLPattern]:
             path(f"tickets/<int:ticket_id>/{verb}/", guard(getattr(ladder, verb)), name=f"ticket_{verb}")
             for verb in ladder.VERBS
         ),
+        *(
+            path(f"tickets/<int:ticket_id>/{verb}/", guard(getattr(outcomes, verb)), name=f"ticket_{verb}")
+            for verb in outcomes.VERBS
+        ),
+        path("tickets/<int:ticket_id>/scale/", guard(outcomes.scale), name="scale"),
+        path("concessions/<int:concession_id>/<slug:what>/", guard(outcomes.settle), name="settle_concession"),
+        path("outcomes/", guard(outcomes.overview), name="outcomes"),
+        path("lessons/", guard(outcomes.learnt), name="lessons"),
+        path("lessons/<int:lesson_id>/answer/", guard(outcomes.answer), name="answer_lesson"),
+        path("incidents/", guard(incidents.overview), name="incidents"),
+        path("incidents/<int:incident_id>/", guard(incidents.incident), name="incident"),
+        *(
+            path(f"incidents/<int:incident_id>/{verb}/", guard(getattr(incidents, verb)), name=f"incident_{verb}")
+            for verb in incidents.VERBS
+        ),
         path("deliveries/<int:delivery_id>/decide/", guard(tickets.decide), name="decide"),
         path("deliveries/<int:delivery_id>/cancel/", guard(tickets.cancel), name="cancel_delivery"),
         path("messages/<int:message_id>/html/", guard(files.html), name="message_html"),
@@ -47,6 +74,7 @@ def patterns(site: DeskSite) -> list[URLPattern]:
         path("follow-ups/<int:follow_up_id>/finish/", guard(follow_ups.finish), name="finish_follow_up"),
         path("tickets/<int:ticket_id>/come_back/", guard(follow_ups.come_back), name="ticket_come_back"),
         path("guards/", guard(set_up.guards), name="guards"),
+        path("telling/", guard(set_up.telling), name="telling"),
         path("notices/", guard(pages.all_notices), name="notices"),
         path("notices/<int:notice_id>/read/", guard(pages.read_notice), name="read_notice"),
         path("contact/", guard(pages.log_contact), name="contact"),

@@ -21,9 +21,8 @@ from helpdesk.models import (
     Visibility,
 )
 from helpdesk.states import TICKET, TicketState
+from helpdesk.text.triage import suggested_priority
 from helpdesk.workflow import deadlines
-
-PRIORITY_BY_URGENCY = {"low": 1, "normal": 2, "high": 3, "critical": 4}
 
 
 class Desk(Rows):
@@ -126,7 +125,7 @@ class Desk(Rows):
             customer=customer,
             channel=self.channel,
             subject=contact.subject,
-            priority=PRIORITY_BY_URGENCY.get(contact.triage.urgency, 2),
+            priority=suggested_priority(contact.triage, upset_before=customer.pk in self.upset)[0],
             created_at=contact.heard_at,
             last_inbound_at=contact.said_at,
         )
@@ -189,6 +188,9 @@ class Desk(Rows):
         if not contact.ours:
             message.language, message.intent, message.sentiment = found.language, found.intent, found.sentiment
             message.urgency, message.reach, message.reasons = found.urgency, found.reach, list(found.reasons)
+            if ticket._state.adding and id(ticket) not in self.added:  # its first words
+                customer = ticket.customer_id
+                message.reasons += suggested_priority(found, upset_before=customer in self.upset)[1]
         return message
 
     def _keep_beside(self, message: Message, contact: Contact) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from helpdesk import events, summary
 from helpdesk.intake.contact import Contact, Person
 from helpdesk.models import (
+    FRONT_LINE,
     Attachment,
     BrandCounter,
     Channel,
@@ -27,10 +28,13 @@ from helpdesk.models import (
     Thread,
     Ticket,
     TicketLink,
+    Verdict,
     update_each,
 )
 from helpdesk.workflow import deadlines, tickets
 from helpdesk.workflow.promises import Promises
+
+REMEMBERED = dt.timedelta(days=180)
 
 
 class Rows:
@@ -45,6 +49,7 @@ class Rows:
         self.participants: dict[Thread, dict[Profile, Participant]] = defaultdict(dict)
         self.tickets: dict[int, Ticket] = {}  # one instance of each, by key
         self.latest: dict[Customer, Ticket] = {}
+        self.upset: set[int] = set()  # keys of customers whom we have upset before
         self.promises = Promises.of(self.brand)
         self.running: dict[int, list[Deadline]] = defaultdict(list)  # of known tickets, by key
         self.begun: dict[int, tuple[Ticket, dt.datetime]] = {}  # by id(): the first word on a ticket that waits for us
@@ -72,10 +77,20 @@ class Rows:
             self.by_address = {
                 row.verified_address: row.customer for row in rows.select_related("customer").order_by("-id")
             }
+        self._load_upset()
         for person in people:
             self._meet(person)
         self._insert(Customer)
         self._insert(Profile)
+
+    def _load_upset(self) -> None:
+        """Of those we know: who was unhappy with an outcome, or had to be helped higher up, in half a year."""
+        known = {profile.customer_id for profile in self.profiles.values()}
+        known |= {customer.pk for customer in self.by_address.values()}
+        if known:
+            rows = Ticket.objects.filter(customer__in=known, created_at__gt=timezone.now() - REMEMBERED)
+            hurt = Q(verdict=Verdict.UNHAPPY) | Q(level__gt=FRONT_LINE)
+            self.upset = set(rows.filter(hurt).order_by().values_list("customer", flat=True))
 
     def _meet(self, person: Person) -> None:
         """The profile of `person`, made if new, brought up to date if known."""

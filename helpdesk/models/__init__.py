@@ -1,8 +1,10 @@
 """One file per noun; import from here."""
 
 from helpdesk.models.access import ApiToken, IdempotencyRecord, token_hash
+from helpdesk.models.alert import Alert
 from helpdesk.models.base import BrandQuerySet, BrandRow, public_id, update_each
 from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
+from helpdesk.models.concession import Concession
 from helpdesk.models.customer import Customer, Distinct, Joining, Profile
 from helpdesk.models.delivery import Delivery, DeliveryPart
 from helpdesk.models.escalation import (
@@ -19,8 +21,12 @@ from helpdesk.models.escalation import (
     Trigger,
 )
 from helpdesk.models.event import Event, Notice
+from helpdesk.models.incident import Affected, Incident, Statement, StatementCopy
+from helpdesk.models.lesson import Area, Cause, Lesson
+from helpdesk.models.likeness import Likeness
 from helpdesk.models.message import Attachment, Message, MessageBody, MessageKind, MessageVersion, Visibility
 from helpdesk.models.promise import Calendar, ServicePolicy
+from helpdesk.models.survey import Survey
 from helpdesk.models.thread import Participant, Thread, ThreadKind
 from helpdesk.models.ticket import (
     FAR,
@@ -40,16 +46,21 @@ __all__ = [
     "FAR",
     "FRONT_LINE",
     "TOP",
+    "Affected",
+    "Alert",
     "ApiToken",
     "Approval",
+    "Area",
     "Attachment",
     "Brand",
     "BrandCounter",
     "BrandQuerySet",
     "BrandRow",
     "Calendar",
+    "Cause",
     "Channel",
     "CloseReason",
+    "Concession",
     "CustomField",
     "Customer",
     "Deadline",
@@ -63,8 +74,11 @@ __all__ = [
     "FollowUp",
     "GuardRaise",
     "IdempotencyRecord",
+    "Incident",
     "Joining",
+    "Lesson",
     "Level",
+    "Likeness",
     "Membership",
     "Message",
     "MessageBody",
@@ -76,6 +90,9 @@ __all__ = [
     "Profile",
     "ServicePolicy",
     "Shift",
+    "Statement",
+    "StatementCopy",
+    "Survey",
     "Tag",
     "Team",
     "Thread",

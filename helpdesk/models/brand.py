@@ -74,6 +74,40 @@ class Brand(models.Model):
     quiet_guards = models.JSONField(
         default=list, blank=True, editable=False, help_text=_("Guards that are turned off.")
     )
+    held_guards = models.JSONField(
+        default=list, blank=True, editable=False, help_text=_("Guards whose finds wait for a second pair of eyes.")
+    )
+    currency = models.CharField(
+        _("currency"),
+        max_length=3,
+        default="EUR",
+        help_text=_("Three letters, such as SEK."),
+        validators=[RegexValidator(r"^[A-Z]{3}$", _("Three capital letters, such as EUR."))],
+    )
+    survey_minutes = models.PositiveIntegerField(
+        _("ask how it went after"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(527_040)],
+        help_text=_("Minutes after a ticket was resolved; empty: nobody is asked by itself."),
+    )
+    survey_text = models.CharField(
+        _("in these words"),
+        max_length=250,
+        blank=True,
+        validators=[RegexValidator(r"\{link\}", _("Say {link} where the link goes."))],
+        help_text=_("{name}, {brand} and {link} are filled in; empty: our own words."),
+    )
+    away_text = models.CharField(
+        _("what is said outside hours"),
+        max_length=250,
+        blank=True,
+        validators=[RegexValidator(r"\{when\}", _("Say {when} where the time goes."))],
+        help_text=_("{name} and {when} are filled in, once a ticket; empty: nothing is said."),
+    )
+    chat_hook = models.TextField(
+        blank=True, editable=False, help_text=_("The address of a chat's incoming hook, sealed.")
+    )
     follow_after = models.BigIntegerField(
         null=True, editable=False, help_text=_("Deadlines of open tickets with a higher key are to be computed anew.")
     )

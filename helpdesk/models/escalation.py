@@ -45,6 +45,14 @@ class Level(BrandRow):
         default=False,
         help_text=_("What somebody of a lower level answers to a ticket up here waits for approval."),
     )
+    concession_limit = models.DecimalField(
+        _("may grant up to"),
+        max_digits=10,
+        decimal_places=2,
+        default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_("A customer in 30 days, without asking the next level. Managers may grant any amount."),
+    )
 
     class Meta:
         verbose_name = _("level")
@@ -98,7 +106,7 @@ class EscalationPolicy(Conditional):
     """When (a trigger with its parameters, on tickets that fit) → then.
 
     `params`: {"deadlines": [kinds]} of at_risk and overdue; {"words": [...]}; {"reach": n}; {"times": n};
-    {"count": n, "hours": n} of alike. `raise_to`: a level, 0 for one up, null for none.
+    {"count": n} of alike, within two days. `raise_to`: a level, 0 for one up, null for none.
     """
 
     class Notify(models.TextChoices):
@@ -181,6 +189,7 @@ class Escalation(BrandRow):
             models.Index(fields=["owner", "acknowledge_by"], condition=Q(ended_at=None), name="escalation_mine"),
             models.Index(fields=["brand", "acknowledge_by", "id"], condition=Q(ended_at=None), name="escalation_open"),
             models.Index(fields=["brand", "created_at", "id"], name="escalation_created"),
+            models.Index(fields=["brand", "ended_at"], condition=Q(outcome="resolved"), name="escalation_resolved"),
         ]
 
 
@@ -222,9 +231,10 @@ class GuardRaise(BrandRow):
 
 
 class Approval(BrandRow):
-    """A second pair of eyes on a reply that is held meanwhile: who was asked, by when, and what they said.
+    """A second pair of eyes on what is held meanwhile: who was asked, by when, and what they said.
 
-    Overdue, it climbs: the next level is asked. `refused_note` is the note that says why it was refused.
+    It is about a reply, a concession, or a statement to all whom an incident affects (which has no ticket). Overdue, it
+    climbs: the next level is asked. `refused_note` is the note that says why it was refused.
     """
 
     class Outcome(models.TextChoices):
@@ -234,8 +244,14 @@ class Approval(BrandRow):
         REFUSED = "refused", _("Refused")
         WITHDRAWN = "withdrawn", _("Withdrawn")
 
-    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="approvals")
-    delivery = models.OneToOneField("helpdesk.Delivery", models.CASCADE, related_name="approval")
+    ticket = models.ForeignKey(Ticket, models.CASCADE, null=True, blank=True, related_name="approvals")
+    delivery = models.OneToOneField("helpdesk.Delivery", models.CASCADE, null=True, blank=True, related_name="approval")
+    concession = models.OneToOneField(
+        "helpdesk.Concession", models.CASCADE, null=True, blank=True, related_name="approval"
+    )
+    statement = models.OneToOneField(
+        "helpdesk.Statement", models.CASCADE, null=True, blank=True, related_name="approval"
+    )
     level = level_number()
     reason = models.JSONField(default=dict, help_text=_("Why it needs one: code and parameters."))
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
@@ -256,6 +272,15 @@ class Approval(BrandRow):
         verbose_name = _("approval")
         constraints = [
             models.CheckConstraint(condition=Q(decided_at=None) ^ ~Q(outcome=""), name="approval_decided_has_outcome"),
+            models.CheckConstraint(
+                condition=Q(delivery__isnull=False, concession=None, statement=None)
+                | Q(delivery=None, concession__isnull=False, statement=None)
+                | Q(delivery=None, concession=None, statement__isnull=False),
+                name="approval_of_one_thing",
+            ),
+            models.CheckConstraint(
+                condition=Q(ticket__isnull=False) ^ Q(statement__isnull=False), name="approval_has_ticket"
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(decided_at=None), name="approval_due"),
@@ -282,7 +307,7 @@ class FollowUp(BrandRow):
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="follow_ups")
     kind = models.CharField(_("how"), max_length=10, choices=Kind.choices)
-    reason = models.JSONField(default=dict, help_text=_("Code: promised, resolved or by_hand."))
+    reason = models.JSONField(default=dict, help_text=_("Code: promised, resolved, cool or by_hand."))
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="follow_ups", db_index=False
     )

@@ -84,6 +84,7 @@ class ServicePolicy(Conditional):
         _("come back after"), _("So long after it was resolved somebody looks whether it was."), null=True, blank=True
     )
     follow_up_kind = models.CharField(_("by"), max_length=10, default="message")
+    survey_minutes = minutes(_("ask how it went after"), _("So long after it was resolved."), null=True, blank=True)
 
     class Meta:
         verbose_name = _("service policy")

@@ -36,6 +36,7 @@ class CloseReason(models.TextChoices):
 class Verdict(models.TextChoices):
     NONE = "", _("No verdict")
     SATISFIED = "satisfied", _("Satisfied")
+    MIXED = "mixed", _("So-so")
     UNHAPPY = "unhappy", _("Unhappy")
 
 

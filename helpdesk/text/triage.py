@@ -36,6 +36,11 @@ INTENT_WEIGHT = {"complaint": 5, "question": 4, "idea": 3, "praise": 2, "other":
 URGENCY_WEIGHT = {"critical": 4, "high": 3, "normal": 2, "low": 1, "": 0}
 
 
+PRIORITY_BY_URGENCY = {"low": 1, "normal": 2, "high": 3, "critical": 4}
+WIDE_REACH = 20_000  # followers from which a complaint comes before others
+HIGH = 3
+
+
 @dataclass(frozen=True)
 class Triage:
     """One reading of a text. `reasons`: [{"field", "code", **parameters}], worded at read."""
@@ -46,3 +51,15 @@ class Triage:
     urgency: str = Urgency.NORMAL
     reach: int = 0
     reasons: tuple[dict[str, Any], ...] = field(default=())
+
+
+def suggested_priority(found: Triage, *, upset_before: bool) -> tuple[int, list[dict[str, Any]]]:
+    """(priority from 1 to 4, why it is higher than its urgency alone would make it). A person's own setting comes later."""
+    base = PRIORITY_BY_URGENCY.get(found.urgency, 2)
+    if found.intent in (Intent.PRAISE, Intent.SPAM) or base >= HIGH:
+        return base, []
+    if upset_before:
+        return HIGH, [{"field": "priority", "code": "upset_before"}]
+    if found.sentiment == Sentiment.NEGATIVE and found.reach >= WIDE_REACH:
+        return HIGH, [{"field": "priority", "code": "reach", "word": f"{found.reach:,}"}]
+    return base, []

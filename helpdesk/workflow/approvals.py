@@ -88,5 +88,11 @@ def withdrawn(delivery: Delivery, now: dt.datetime) -> None:
     for row in Approval.objects.select_for_update(of=("self",)).filter(delivery=delivery, decided_at=None):
         row.decided_at, row.outcome = now, Approval.Outcome.WITHDRAWN
         row.save(update_fields=["decided_at", "outcome"])
-        notices.settle(row.brand_id, f"approval:{row.pk}")
+        settled(row)
         events.record([events.happened("approval.withdrawn", row.brand_id, ticket=row.ticket_id, approval=row.pk)])
+
+
+def settled(row: Approval) -> None:
+    """Nobody has to be told of it any more."""
+    for key in (f"approval:{row.pk}", f"approval:{row.pk}:late"):
+        notices.settle(row.brand_id, key)

@@ -1,8 +1,9 @@
-"""Deciding on replies that are held: approved as they are, with changes, or refused with a reason; overdue, it climbs."""
+"""Deciding on what is held: approved as it is, with changes, or refused with a reason; overdue, it climbs."""
 
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -13,7 +14,7 @@ from helpdesk.models import FAR, Approval, Brand, Delivery, DeliveryPart, User
 from helpdesk.permissions import Role
 from helpdesk.ports import ports
 from helpdesk.states import PartState
-from helpdesk.workflow import approvals, replies, tickets
+from helpdesk.workflow import approvals, concessions, incidents, replies, tickets
 from helpdesk.workflow.duty import House
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused, locked, words
 
@@ -21,45 +22,72 @@ BATCH = 200
 
 
 @transaction.atomic
-def approve(approval_id: int, user: User, text: str | None = None) -> Approval:
-    """Let it go: as it is, or in other words, which are the asker's own message then, approved."""
-    row, parts = _open(approval_id, user)
-    message = row.delivery.message
+def approve(approval_id: int, user: User, text: str | None = None, amount: Decimal | None = None) -> Approval:
+    """Let it go: as it is, or changed: a reply in other words, which are the asker's own message then, approved; a concession
+    at another `amount`; a statement in other words."""
+    row = _open(approval_id, user)
+    if row.concession is not None:
+        _decided(row, user, concessions.approved(row, user, amount))
+    elif row.statement is not None:
+        _decided(row, user, incidents.approved(row, user, text))
+    else:
+        _let_go(row, user, text)
+    return row
+
+
+def _let_go(row: Approval, user: User, text: str | None) -> None:
+    delivery, parts = _held(row)
+    message = delivery.message
     assert message is not None
-    if row.delivery.reply_to is not None and row.delivery.reply_to.deleted_at is not None:
+    if delivery.reply_to is not None and delivery.reply_to.deleted_at is not None:
         raise Conflict(_("What it answers is gone: the customer deleted it. Refuse it, or write to them anew."))
     if text is not None and words(text) != message.text:
         _decided(row, user, Approval.Outcome.EDITED)
-        _drop(row.delivery, parts, user)
+        _drop(delivery, parts, user)
+        assert row.ticket_id is not None
         replies.reply(row.ticket_id, row.asked_by or user, text, message.visibility, approved_by=user)
-        return row
+        return
     _decided(row, user, Approval.Outcome.APPROVED)
     now = timezone.now()
     for part in parts:
-        part.delivery = row.delivery
+        part.delivery = delivery
         replies.settle_part(part, PartState.QUEUED, actor=user, send_after=now)
-    transaction.on_commit(lambda: ports.wake_deliveries([row.delivery_id]))
-    return row
+    transaction.on_commit(lambda: ports.wake_deliveries([delivery.pk]))
 
 
 @transaction.atomic
 def refuse(approval_id: int, user: User, reason: str) -> Approval:
-    """It does not go; the reason is a note beside it, and who wrote it has the ticket again."""
-    row, parts = _open(approval_id, user)
+    """It does not go; the reason is a note beside it, and who asked has the ticket again."""
+    row = _open(approval_id, user)
     if not reason.strip():
         raise Refused("reason", "required", _("Say why, in a line: your colleague will want to know."))
-    row.refused_note = tickets.note(row.ticket_id, user, reason)
+    if row.concession is not None:
+        concessions.refused(row, user, reason)
+        row.refused_note = row.concession.answer
+    elif row.statement is not None:
+        incidents.refused(row, user, reason)
+    else:
+        assert row.ticket_id is not None
+        row.refused_note = tickets.note(row.ticket_id, user, reason)
     _decided(row, user, Approval.Outcome.REFUSED)
-    _drop(row.delivery, parts, user)
+    if row.delivery is not None:
+        _drop(*_held(row), user)
     return row
 
 
-def _open(approval_id: int, user: User) -> tuple[Approval, list[DeliveryPart]]:
-    """The approval with its held parts; ticket first, as everywhere."""
+def _open(approval_id: int, user: User) -> Approval:
+    """The approval, locked; its ticket first, as everywhere."""
     found = Approval.objects.only("ticket_id").get(pk=approval_id)
-    locked(found.ticket_id)
+    if found.ticket_id is not None:
+        locked(found.ticket_id)
     rows = Approval.objects.select_for_update(of=("self",)).select_related(
-        "delivery__message", "delivery__reply_to", "ticket", "asked_by", "decided_by"
+        "delivery__message",
+        "delivery__reply_to",
+        "ticket",
+        "asked_by",
+        "decided_by",
+        "concession",
+        "statement__incident",
     )
     row = rows.get(pk=approval_id)
     if row.decided_at is not None:
@@ -71,8 +99,13 @@ def _open(approval_id: int, user: User) -> tuple[Approval, list[DeliveryPart]]:
         if row.asked_by_id == user.pk:
             raise PermissionRefused(_("You wrote it: somebody else has to look."))
         raise PermissionRefused(_("Somebody else was asked. A lead or higher may decide, too."))
+    return row
+
+
+def _held(row: Approval) -> tuple[Delivery, list[DeliveryPart]]:
+    assert row.delivery is not None
     parts = row.delivery.parts.select_for_update().filter(state=PartState.HELD)
-    return row, list(parts.order_by("position"))
+    return row.delivery, list(parts.order_by("position"))
 
 
 def _drop(delivery: Delivery, parts: list[DeliveryPart], user: User) -> None:
@@ -84,7 +117,7 @@ def _drop(delivery: Delivery, parts: list[DeliveryPart], user: User) -> None:
 def _decided(row: Approval, user: User, outcome: str) -> None:
     row.decided_at, row.decided_by, row.outcome = timezone.now(), user, outcome
     row.save(update_fields=["decided_at", "decided_by", "outcome", "refused_note"])
-    notices.settle(row.brand_id, f"approval:{row.pk}")
+    approvals.settled(row)
     events.record(
         [events.happened(f"approval.{outcome}", row.brand_id, ticket=row.ticket_id, actor=user, approval=row.pk)]
     )
@@ -112,9 +145,14 @@ def climb(now: dt.datetime) -> int:
         above = house.ladder.above(row.level)
         if above is None:
             row.due_at = FAR
-            number, link = row.ticket.number, f"/desk/tickets/{row.ticket_id}/"
+            number = row.ticket.number if row.ticket is not None else ""
             notices.tell(
-                row.brand_id, f"approval:{row.pk}", "approval.overdue", least=Role.MANAGER, link=link, number=number
+                row.brand_id,
+                f"approval:{row.pk}:late",
+                "approval.overdue",
+                least=Role.MANAGER,
+                link=link_of(row),
+                number=number,
             )
         else:
             approvals.put_to(row, house, above, now)
@@ -125,6 +163,10 @@ def climb(now: dt.datetime) -> int:
     return len(found)
 
 
+def link_of(row: Approval) -> str:
+    return f"/desk/tickets/{row.ticket_id}/" if row.ticket_id is not None else "/desk/approvals/"
+
+
 notices.WORDS["approval.overdue"] = (
-    "Ticket #%(number)s: an answer waits for approval and nobody has looked. Approve it or refuse it."
+    "Ticket #%(number)s: something waits for approval and nobody has looked. Approve it or refuse it."
 )

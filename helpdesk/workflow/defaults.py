@@ -19,8 +19,8 @@ LAW = [
     "data protection",
 ]
 
-# how a ladder begins: (number, name, minutes to acknowledge, reminders)
-LEVELS = ((1, "Front line", 60, 1), (2, "Specialists", 30, 1))
+# how a ladder begins: (number, name, minutes to acknowledge, reminders, what may be granted without asking)
+LEVELS = ((1, "Front line", 60, 1, 20), (2, "Specialists", 30, 1, 200))
 RESPONSES = ["first_response", "next_response"]
 POLICIES: tuple[dict[str, Any], ...] = (
     {
@@ -49,6 +49,12 @@ POLICIES: tuple[dict[str, Any], ...] = (
         "raise_to": 2,
     },
     {
+        "name": "Many have the same trouble",
+        "trigger": Trigger.ALIKE,
+        "params": {"count": 10},
+        "set_priority": Priority.HIGH,
+    },
+    {
         "name": "A complaint that waits too long",
         "trigger": Trigger.OVERDUE,
         "params": {"deadlines": RESPONSES},
@@ -61,8 +67,15 @@ POLICIES: tuple[dict[str, Any], ...] = (
 def begin(brand: Brand) -> None:
     """The ladder and policies of a brand that has none."""
     Level.objects.bulk_create(
-        Level(brand=brand, number=number, name=name, acknowledge_minutes=minutes, reminders=reminders)
-        for number, name, minutes, reminders in LEVELS
+        Level(
+            brand=brand,
+            number=number,
+            name=name,
+            acknowledge_minutes=minutes,
+            reminders=reminders,
+            concession_limit=limit,
+        )
+        for number, name, minutes, reminders, limit in LEVELS
     )
     EscalationPolicy.objects.bulk_create(
         EscalationPolicy(brand=brand, position=10 * place, is_active=True, notify=["desk"], **values)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from helpdesk.models import Brand, Escalation, EscalationPolicy, Level, Membership, Shift, User
+from helpdesk.models import Brand, Escalation, EscalationPolicy, Level, Membership, Shift, Ticket, User
 from helpdesk.permissions import RANK, Role
 from helpdesk.workflow.calendars import hours_of
 from helpdesk.workflow.ladder import Ladder, Watch, on_duty, rung_of
+from helpdesk.workflow.promises import Promises
 
 
 class Responsible(NamedTuple):
@@ -39,6 +40,7 @@ class House:
             if shift.user_id in self._roles:
                 self._watches[shift.level_id].append(_watch(shift))
         self._team_sizes = self._counted_teams(levels)
+        self._promises: Promises | None = None
         self._duty: dict[tuple[int, dt.datetime], list[int]] = {}
         self._open: Counter[int | None] | None = None
 
@@ -48,6 +50,13 @@ class House:
             return {}
         seats = User.teams.through.objects.filter(team__in=teams, user__in=self._roles)
         return dict(Counter(seats.values_list("team_id", flat=True)))
+
+    @property
+    def promises(self) -> Promises:
+        """What the brand promises, read when it is first asked for."""
+        if self._promises is None:
+            self._promises = Promises.of(self.brand)
+        return self._promises
 
     def responsible(self, number: int, now: dt.datetime, but: int | None = None) -> Responsible:
         """Who is asked at that level: who is on duty, else its team, else the brand's leads and up, the least busy first.
@@ -88,3 +97,25 @@ class House:
 
 def _watch(shift: Shift) -> Watch:
     return Watch(shift.user_id, frozenset(shift.weekdays), shift.start, shift.end, shift.since, shift.until)
+
+
+def raised(house: House, ticket: Ticket, level: int, reason: dict[str, Any], now: dt.datetime) -> Escalation:
+    """A step up to that level, unsaved; the ticket (unsaved, too) stands there."""
+    who = house.responsible(level, now)
+    by = house.ladder.rungs[level].look_at(now)
+    row = Escalation(
+        brand_id=ticket.brand_id,
+        ticket=ticket,
+        level=level,
+        before=ticket.level,
+        reason={**reason, "asked": who.reason},
+        owner_id=who.user_id,
+        team_id=who.team_id,
+        raised_at=now,
+        acknowledge_by=by,
+        next_at=by,
+    )
+    ticket.level = level
+    if who.team_id:
+        ticket.team_id = who.team_id
+    return row

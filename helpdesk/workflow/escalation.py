@@ -13,9 +13,8 @@ from helpdesk import events, notices, summary
 from helpdesk.models import FAR, FRONT_LINE, Escalation, Message, MessageKind, Ticket, User, Visibility
 from helpdesk.permissions import RANK, Role, role_of
 from helpdesk.text.clean import cleaned
-from helpdesk.workflow.duty import House
+from helpdesk.workflow.duty import House, raised
 from helpdesk.workflow.ladder import Ladder
-from helpdesk.workflow.sweep import raised
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused, locked
 
 LONGEST_WHY = 1000

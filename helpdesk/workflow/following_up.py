@@ -19,6 +19,7 @@ from helpdesk.workflow.verbs import Conflict, Refused, locked
 
 LONGEST = dt.timedelta(days=366)
 BATCH = 100
+COOL = dt.timedelta(minutes=10)  # until a hot draft is looked at again: nobody but its writer waits for it
 
 
 @transaction.atomic
@@ -88,6 +89,7 @@ def finish(follow_up_id: int, user: User, outcome: str, again_at: dt.datetime | 
 
 def due(now: dt.datetime, most: int) -> list[int]:
     rows = FollowUp.objects.filter(done_at=None, missed_at=None, due_at__lte=now - GRACE).order_by("due_at")
+    rows = rows.exclude(reason__code="cool")
     return list(rows.values_list("pk", flat=True)[:most])
 
 

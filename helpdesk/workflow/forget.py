@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from helpdesk import events, files
-from helpdesk.models import Attachment, Message, MessageBody, MessageKind, MessageVersion, Ticket
+from helpdesk.models import Attachment, Likeness, Message, MessageBody, MessageKind, MessageVersion, Ticket
 from helpdesk.ports import ports
 from helpdesk.workflow import replies
 
@@ -37,6 +37,7 @@ def tombstone(messages: Sequence[Message], at: dt.datetime) -> None:
     MessageVersion.objects.filter(message__in=ids).update(text="")
     MessageBody.objects.filter(message__in=ids).delete()
     _drop_files(ids)
+    Likeness.objects.filter(ticket__in=touched).delete()  # made of words that are gone
     for message in alive:
         message.text, message.url, message.reasons, message.deleted_at = "", "", [], at
     left = Message.objects.filter(ticket=OuterRef("pk"), kind=MessageKind.INBOUND, deleted_at=None)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from helpdesk import events
 from helpdesk.models import Brand, Channel, GuardRaise, Message, MessageKind, Ticket, User, Visibility
+from helpdesk.permissions import RANK, Role, role_of
 from helpdesk.text import private
 from helpdesk.workflow.guards import COPY, GUARDS, PRIVATE, PROMISE, SPECIFIC, TEMPER, Draft, Finding, Known, judge
 from helpdesk.workflow.verbs import Refused
@@ -56,6 +57,7 @@ def known_of(ticket: Ticket, now: dt.datetime) -> Known:
     sent = Message.objects.filter(
         brand=ticket.brand_id, kind=MessageKind.REPLY, created_at__gte=now - dt.timedelta(days=1), deleted_at=None
     ).exclude(ticket=ticket)
+    sent = sent.filter(is_automatic=False, delivery__statement_copy=None)  # what all are told is the same on purpose
     ours = Channel.objects.filter(brand=ticket.brand_id).exclude(handle="")
     return Known(
         names=[name for name in {ticket.customer.name, *(name for name, _handle in profiles)} if name],
@@ -136,6 +138,7 @@ class Report(NamedTuple):
     anyway: int
     changed: int
     is_quiet: bool
+    is_held: bool
 
     @property
     def share_anyway(self) -> int | None:
@@ -157,9 +160,41 @@ def report(brand: Brand, now: dt.datetime) -> list[Report]:
     for guard in GUARDS:
         row = counts.get(guard, empty)
         found.append(
-            Report(guard, str(NAMES[guard]), row["raised"], row["anyway"], row["changed"], guard in brand.quiet_guards)
+            Report(
+                guard,
+                str(NAMES[guard]),
+                row["raised"],
+                row["anyway"],
+                row["changed"],
+                guard in brand.quiet_guards,
+                guard in brand.held_guards,
+            )
         )
     return found
+
+
+def held(ticket: Ticket, user: User, text: str, visibility: str, now: dt.datetime) -> dict[str, str]:
+    """Why a reply that was sent past the guards needs a second pair of eyes, where the brand wants that; leads and up do
+    not need any. {} else: no query where the brand holds nothing."""
+    holding = set(ticket.brand.held_guards)
+    role = role_of(user, ticket.brand_id) if holding else None
+    if role is None or RANK[role] >= RANK[Role.LEAD]:
+        return {}
+    found = next((one.guard for one in check(ticket, text, visibility, now) if one.guard in holding), "")
+    return {"code": "guard", "guard": found} if found else {}
+
+
+@transaction.atomic
+def hold(brand_id: int, user: User, guard: str, *, on: bool) -> None:
+    """Whether what this guard found waits for a second pair of eyes when it is sent all the same."""
+    if guard not in GUARDS:
+        raise Refused("guard", "unknown", _("Choose one of: %(known)s.") % {"known": ", ".join(GUARDS)})
+    brand = Brand.objects.select_for_update(no_key=True).get(pk=brand_id)
+    holding = [one for one in brand.held_guards if one != guard] + ([guard] if on else [])
+    if holding != brand.held_guards:
+        brand.held_guards = holding
+        brand.save(update_fields=["held_guards"])
+        events.record([events.happened("guard.held", brand, actor=user, guard=guard, on=on)])
 
 
 @transaction.atomic

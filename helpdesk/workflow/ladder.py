@@ -65,6 +65,8 @@ class Case:
     missed: tuple[int, ...] = ()  # follow-ups that nobody kept
     asked: Asked | None = None
     fired: frozenset[tuple[int, str]] = frozenset()
+    unhappy: tuple[int, ...] = ()  # surveys with such a verdict
+    alike: int = 0  # earlier tickets of the last two days that are like it
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,10 @@ def _happenings(case: Case, now: dt.datetime) -> Iterator[Happening]:
     yield from heard(case.said)
     for key in case.missed:
         yield Happening(Trigger.MISSED, f"missed:{key}")
+    for key in case.unhappy:
+        yield Happening(Trigger.UNHAPPY, f"unhappy:{key}")
+    if case.alike:
+        yield Happening(Trigger.ALIKE, "alike", amount=case.alike)
     if case.reopened:
         yield Happening(Trigger.REOPENED, f"reopened:{case.reopened}", amount=case.reopened)
 

@@ -170,7 +170,7 @@ def _checked_params(trigger: str, given: Any) -> dict[str, Any]:
         Trigger.WORDS: {"words": _words},
         Trigger.REACH: {"reach": _number(1, 10**9)},
         Trigger.REOPENED: {"times": _number(1, 100)},
-        Trigger.ALIKE: {"count": _number(2, 10_000), "hours": _number(1, 720)},
+        Trigger.ALIKE: {"count": _number(2, 10_000)},
     }.get(Trigger(trigger), {})
     unknown = sorted(set(given) - set(checks))
     if unknown:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,11 +21,12 @@ from helpdesk.models import CloseReason, Delivery, DeliveryPart, Message, Messag
 from helpdesk.permissions import Role
 from helpdesk.ports import FrozenPart, ReplyRefused, ports
 from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
-from helpdesk.workflow import approvals
+from helpdesk.workflow import approvals, guarding
 from helpdesk.workflow.tickets import answered, came_back, close, touch
 from helpdesk.workflow.verbs import Conflict, Refused, locked, words
 
 LATEST = 10  # messages that an answer is sought for
+PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
 def reply_target(ticket: Ticket, visibility: str) -> Message | None:
@@ -34,7 +36,8 @@ def reply_target(ticket: Ticket, visibility: str) -> Message | None:
     else only where the customer has said nothing in public.
     """
     inbound = ticket.messages.filter(kind=MessageKind.INBOUND, deleted_at=None).order_by("-said_at", "-id")
-    inbound = inbound.select_related("thread", "profile")
+    # without a thread it was said to us elsewhere, in a survey: nothing there can be answered
+    inbound = inbound.exclude(thread=None).select_related("thread", "profile")
     theirs = inbound.filter(profile__customer=ticket.customer_id)
     said_so = list(theirs.filter(visibility=visibility)[:LATEST])
     if said_so:
@@ -45,13 +48,53 @@ def reply_target(ticket: Ticket, visibility: str) -> Message | None:
 
 
 @transaction.atomic
-def reply(ticket_id: int, user: User, text: str, visibility: str, *, approved_by: User | None = None) -> Delivery:
-    """Queue a reply, or hold it where somebody has to approve it first. Raises Refused (what to change, at its field) or
-    Conflict."""
+def reply(
+    ticket_id: int,
+    user: User,
+    text: str,
+    visibility: str,
+    *,
+    approved_by: User | None = None,
+    why: dict[str, Any] | None = None,
+) -> Delivery:
+    """Queue a reply, or hold it where somebody has to approve it first (`why`: a reason beside the ticket's own). Raises
+    Refused (what to change, at its field) or Conflict."""
     ticket = locked(ticket_id)
     _not_over(ticket)
-    text = words(text)
+    if approved_by is not None:
+        why = {}
+    else:
+        why = approvals.needed(ticket, user) or why or guarding.held(ticket, user, text, visibility, timezone.now())
+    delivery = _said(ticket, user, words(text), visibility, PartState.HELD if why else PartState.QUEUED)
+    if why:
+        approvals.ask(delivery, user, why, timezone.now())
+    touch(ticket, user)
+    return delivery
+
+
+@transaction.atomic
+def say_automatically(ticket_id: int, text: str, visibility: str, user: User | None = None) -> Delivery:
+    """Queue words nobody wrote by hand: a survey, or when we are back. They answer nothing: no deadline is met by them, and
+    the ticket stays as it is, even where it is resolved."""
+    return _said(locked(ticket_id), user, words(text), visibility, PartState.QUEUED, is_automatic=True)
+
+
+@transaction.atomic
+def state(ticket_id: int, user: User, text: str, visibility: str) -> Delivery:
+    """Queue what all who are affected by an incident are told, approved already. Nobody takes the ticket by it."""
+    ticket = locked(ticket_id)
+    _not_over(ticket)
+    return _said(ticket, user, words(text), visibility, PartState.QUEUED)
+
+
+def _said(
+    ticket: Ticket, user: User | None, text: str, visibility: str, state: PartState, *, is_automatic: bool = False
+) -> Delivery:
     target = reply_target(ticket, visibility)
+    if is_automatic and not ports.mouth.takes_automatic(ticket.channel, target):
+        raise Refused(
+            "visibility", "not_automatic", _("Only a person may answer that: a list, or a machine, is there.")
+        )
     parts = _frozen(ticket, visibility, target, text)
     now = timezone.now()
     message = Message.objects.create(
@@ -66,15 +109,11 @@ def reply(ticket_id: int, user: User, text: str, visibility: str, *, approved_by
         said_at=now,
         heard_at=now,
         created_at=now,
+        is_automatic=is_automatic,
     )
-    why = {} if approved_by is not None else approvals.needed(ticket, user)
-    state = PartState.HELD if why else PartState.QUEUED
     delivery = _delivery(
         ticket, user, parts, now, message=message, reply_to=target, visibility=visibility, state=str(state)
     )
-    if why:
-        approvals.ask(delivery, user, why, now)
-    touch(ticket, user)
     summary.refresh([ticket.pk])
     events.record(
         [
@@ -151,6 +190,15 @@ def _not_over(ticket: Ticket) -> None:
         )
 
 
+def named(text: str, name: str) -> str:
+    """The words as one person gets them; where we know no name, without the gap."""
+    first = (name.split() or [""])[0].lstrip("@")
+    if first:
+        return text.replace("{name}", first)
+    text = re.sub(r"[ \t]*\{name\}", "", text)
+    return re.sub(r"^[\s,;:!–-]+", "", text)
+
+
 FIELD_OF = {"like": "ticket", "approve": "message", "spam": "message"}
 
 
@@ -164,7 +212,7 @@ def _frozen(ticket: Ticket, action: str, target: Message | None, text: str) -> l
         raise Refused(refusal.field, refusal.code, refusal.text) from refusal
 
 
-def _delivery(ticket: Ticket, user: User, parts: list[FrozenPart], now: dt.datetime, **values: Any) -> Delivery:
+def _delivery(ticket: Ticket, user: User | None, parts: list[FrozenPart], now: dt.datetime, **values: Any) -> Delivery:
     delivery = Delivery.objects.create(brand=ticket.brand, ticket=ticket, channel=ticket.channel, author=user, **values)
     DeliveryPart.objects.bulk_create(
         DeliveryPart(
@@ -230,6 +278,8 @@ def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:
         # answered as of now, in words that knew nothing of what the customer has said since they were written
         message = delivery.message
         assert message is not None
+        if message.is_automatic:
+            return
         ticket = locked(delivery.ticket_id)
         answered(ticket, now, ticket.messages.filter(heard_at__gt=message.created_at))
 

@@ -17,23 +17,31 @@ from django.db import connection, transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from helpdesk import events, notices, summary
+from helpdesk.hours import Hours
 from helpdesk.models import (
     FAR,
+    Alert,
     Brand,
     Deadline,
     Escalation,
+    EscalationPolicy,
     Event,
     Firing,
     FollowUp,
+    Likeness,
+    Membership,
     Message,
     MessageKind,
+    Notice,
+    Survey,
     Ticket,
+    Verdict,
     update_each,
 )
 from helpdesk.permissions import Role
-from helpdesk.workflow import deadlines
-from helpdesk.workflow.duty import House
-from helpdesk.workflow.ladder import Asked, Case, Decision, Due, Said, decide
+from helpdesk.workflow import alerts, away, deadlines
+from helpdesk.workflow.duty import House, raised
+from helpdesk.workflow.ladder import Asked, Case, Decision, Due, Fired, Said, decide
 from helpdesk.workflow.promises import Facts
 
 log = logging.getLogger(__name__)
@@ -100,13 +108,15 @@ class _Rows:
     told: list[Deadline] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     follows: list[int] = field(default_factory=list)
+    greets: list[tuple[Ticket, Brand, Hours]] = field(default_factory=list)
+    tellings: list[tuple[Ticket, Fired, Escalation | None]] = field(default_factory=list)
 
 
 def _step(now: dt.datetime, tickets: Sequence[Ticket]) -> int:
     if not tickets:
         return 0
     running, said, asked, fired = _dues(tickets), _said(tickets), _asked(tickets), _fired(tickets)
-    missed = _missed(tickets)
+    missed, unhappy, alike = _missed(tickets), _unhappy(tickets), _alike(tickets)
     houses: dict[int, House] = {}
     rows = _Rows()
     for ticket in tickets:
@@ -125,8 +135,14 @@ def _step(now: dt.datetime, tickets: Sequence[Ticket]) -> int:
             tuple(missed[ticket.pk]),
             Asked(open_step.level, open_step.reminded, open_step.next_at) if open_step else None,
             frozenset(fired[ticket.pk]),
+            tuple(unhappy[ticket.pk]),
+            alike.get(ticket.pk, 0),
         )
         decision = decide(case, house.ladder, now)
+        if said[ticket.pk] and house.brand.away_text:
+            hours = house.promises.for_(case.facts).hours
+            if away.says_so(house.brand, ticket, hours, now):
+                rows.greets.append((ticket, house.brand, hours))
         _carry_out(rows, house, ticket, open_step, decision, running[ticket.pk], now)
     _write(rows, tickets, now)
     return len(tickets)
@@ -180,6 +196,18 @@ def _missed(tickets: Sequence[Ticket]) -> dict[int, list[int]]:
     return found
 
 
+def _unhappy(tickets: Sequence[Ticket]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = defaultdict(list)
+    rows = Survey.objects.filter(ticket__in=tickets, verdict=Verdict.UNHAPPY).order_by("id")
+    for owner, key in rows.values_list("ticket_id", "pk"):
+        found[owner].append(key)
+    return found
+
+
+def _alike(tickets: Sequence[Ticket]) -> dict[int, int]:
+    return dict(Likeness.objects.filter(ticket__in=tickets, alike__gt=0).values_list("ticket_id", "alike"))
+
+
 def _carry_out(
     rows: _Rows,
     house: House,
@@ -197,6 +225,7 @@ def _carry_out(
     _fire(rows, ticket, decision)
     if decision.raise_to is not None:
         asked = _raise(rows, house, ticket, asked, decision, now)
+        rows.tellings += [(ticket, fired, asked) for fired in decision.fired if fired.policy is decision.policy]
     elif asked is not None and decision.reminds:
         asked.reminded += 1
         asked.next_at = house.ladder.rungs[asked.level].look_at(now)
@@ -224,6 +253,7 @@ def _fire(rows: _Rows, ticket: Ticket, decision: Decision) -> None:
             ticket.team_id = fired.policy.team_id
         if fired.policy is not decision.policy:  # the step it led to names it
             reason = fired.reason["code"]
+            rows.tellings.append((ticket, fired, None))
             rows.events.append(_happened("escalation.fired", ticket, policy=fired.policy.pk, reason=reason))
 
 
@@ -251,28 +281,6 @@ def _raise(
     return fresh
 
 
-def raised(house: House, ticket: Ticket, level: int, reason: dict[str, Any], now: dt.datetime) -> Escalation:
-    """A step up to that level, unsaved; the ticket (unsaved, too) stands there."""
-    who = house.responsible(level, now)
-    by = house.ladder.rungs[level].look_at(now)
-    row = Escalation(
-        brand_id=ticket.brand_id,
-        ticket=ticket,
-        level=level,
-        before=ticket.level,
-        reason={**reason, "asked": who.reason},
-        owner_id=who.user_id,
-        team_id=who.team_id,
-        raised_at=now,
-        acknowledge_by=by,
-        next_at=by,
-    )
-    ticket.level = level
-    if who.team_id:
-        ticket.team_id = who.team_id
-    return row
-
-
 def _happened(code: str, ticket: Ticket, **values: Any) -> Event:
     return events.happened(code, ticket.brand_id, ticket=ticket.pk, **values)
 
@@ -295,10 +303,64 @@ def _write(rows: _Rows, tickets: Sequence[Ticket], now: dt.datetime) -> None:
     )  # ends the open one before the next is there
     Escalation.objects.bulk_create(rows.raised)
     update_each(tickets, TICKET_COLUMNS)
+    _tell_people(rows.tellings, now)
     if rows.follows:
         deadlines.follow(rows.follows, now, "priority")
         summary.refresh(rows.follows)
     events.record(rows.events)
+    for ticket, brand, hours in rows.greets:
+        away.greet(ticket, brand, hours, now)
+
+
+def _tell_people(tellings: Sequence[tuple[Ticket, Fired, Escalation | None]], now: dt.datetime) -> None:
+    """Whom policies ask to tell: who was asked to take it; where nobody was, leads and up."""
+    found: list[Alert] = []
+    told: list[Notice] = []
+    for ticket, fired, step in tellings:
+        ways, link = set(fired.policy.notify), f"/desk/tickets/{ticket.pk}/"
+        if step is None and EscalationPolicy.Notify.DESK in ways:
+            key = f"policy:{fired.policy.pk}:{ticket.pk}"
+            params = {"number": ticket.number, "name": fired.policy.name}
+            told.append(
+                Notice(
+                    brand_id=ticket.brand_id,
+                    key=key,
+                    code="escalation.noticed",
+                    params=params,
+                    least_role=Role.LEAD,
+                    link=link,
+                )
+            )
+        if ways & {Alert.By.EMAIL, Alert.By.HOOK}:
+            found += _alerts(ticket, fired, step, link, now)
+    Alert.objects.bulk_create(found)
+    Notice.objects.bulk_create(told, ignore_conflicts=True)
+
+
+def _alerts(ticket: Ticket, fired: Fired, step: Escalation | None, link: str, now: dt.datetime) -> list[Alert]:
+    to: list[int] = []
+    if EscalationPolicy.Notify.EMAIL in fired.policy.notify:
+        seats = Membership.objects.filter(brand=ticket.brand_id, user__is_active=True).order_by("user")
+        if step is not None and step.owner_id:
+            seats = seats.filter(user=step.owner_id)
+        elif step is not None and step.team_id:
+            seats = seats.filter(user__teams=step.team_id)
+        else:
+            seats = seats.filter(role__in=[Role.LEAD, Role.MANAGER, Role.OWNER])
+        to = list(seats.values_list("user_id", flat=True))
+    who = getattr(step.owner or step.team, "name", "") if step is not None else ""
+    code = "escalation.raised" if step is not None else "escalation.noticed"
+    params = {
+        "number": ticket.number,
+        "level": ticket.level,
+        "policy": fired.policy.name,
+        "name": who,
+        "reason": fired.reason,
+    }
+    return alerts.rows(ticket.brand_id, code, fired.policy.notify, to, now, link=link, **params)
+
+
+notices.WORDS["escalation.noticed"] = "Ticket #%(number)s: “%(name)s” asks you to have a look."
 
 
 def brands_to_follow(most: int) -> list[int]:

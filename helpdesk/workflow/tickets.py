@@ -156,13 +156,16 @@ def role_of_owner(ticket: Ticket) -> str | None:
 
 
 @transaction.atomic
-def resolve(ticket_id: int, user: User) -> Ticket:
-    """Settled, we think: deadlines end; a new message within the brand's window reopens it."""
+def resolve(ticket_id: int, user: User, *, plans: bool = True) -> Ticket:
+    """Settled, we think: deadlines end; a new message within the brand's window reopens it. `plans`: whether somebody comes
+    back, where the ticket's policy says so."""
     ticket = locked(ticket_id)
-    from helpdesk.workflow import following_up  # which opens again what was missed
+    from helpdesk.workflow import following_up, surveys  # which open again what was missed, or is not settled
 
     ended = _end(ticket, user, TicketState.RESOLVED, "")
-    following_up.after_resolution(ended, user, timezone.now())
+    if plans:
+        following_up.after_resolution(ended, user, timezone.now())
+    surveys.after_resolution(ended, user, timezone.now())
     return ended
 
 

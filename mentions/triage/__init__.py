@@ -156,6 +156,7 @@ REASONS = {
     "followers": "%(word)s followers",
     "guessed": "guessed from its words",
     "too_short": "too short to tell",
+    "upset_before": "we have upset them before",
     "intent": "it is %(word)s",
     "learned": "resembles what you marked so (%(word)s)",
 }

@@ -14,18 +14,22 @@ from helpdesk import files, joining, notices
 from helpdesk.models import (
     ApiToken,
     Approval,
+    Area,
     Attachment,
     Brand,
     BrandCounter,
     Calendar,
     Channel,
+    Concession,
     Customer,
     Delivery,
     DeliveryPart,
     Escalation,
     EscalationPolicy,
     FollowUp,
+    Incident,
     Joining,
+    Lesson,
     Level,
     Membership,
     Message,
@@ -33,13 +37,28 @@ from helpdesk.models import (
     Notice,
     ServicePolicy,
     Shift,
+    Statement,
+    Survey,
     Team,
     Ticket,
     TicketLink,
     User,
 )
 from helpdesk.permissions import Role
-from helpdesk.workflow import approvals, calendars, escalation, following_up, people, policies, replies, tickets
+from helpdesk.workflow import (
+    approvals,
+    areas,
+    calendars,
+    escalation,
+    following_up,
+    incidents,
+    lessons,
+    people,
+    policies,
+    replies,
+    surveys,
+    tickets,
+)
 from helpdesk.workflow.brands import MANUAL
 from mentions import ingest
 from mentions.models import Account, Mention, Quarantine, Source, Term
@@ -101,6 +120,15 @@ class Half:
     approval: Approval
     follow_up: FollowUp
     raised: Ticket
+    survey: Survey
+    asked: Ticket
+    concession: Concession
+    area: Area
+    lesson: Lesson
+    owed: Escalation
+    owing: Ticket
+    incident: Incident
+    statement: Approval
 
 
 @dataclass
@@ -207,6 +235,7 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
         term=Term.objects.create(brand=brand, name=f"{word} term", include=[word]),
         searched=_searched(brand, word),
         **_ladder(world, brand, worker, word),
+        **_seen_through(world, brand, worker, word),
         theirs=Ticket.objects.filter(customer=joined.kept).order_by("id")[0],
     )
 
@@ -232,6 +261,36 @@ def _ladder(world: World, brand: Brand, worker: User, word: str) -> dict[str, An
         "step": step,
         "raised": Ticket.objects.get(pk=raised.pk),
     }
+
+
+def _seen_through(world: World, brand: Brand, worker: User, word: str) -> dict[str, Any]:
+    """What became of tickets: a survey that is out, a concession to be granted, a lesson, an incident with a statement.
+
+    `asked` is resolved and may be asked how it went; `owed` has still to be written up."""
+    steps, done = [], []
+    for name in ("sent", "asked", "learnt", "owed"):
+        ticket = heard(world, word, brand, who=f"{word}-{name}".lower()).ticket
+        Ticket.objects.filter(pk=ticket.pk).update(intent="complaint", answered_at=timezone.now())
+        if name in ("learnt", "owed"):
+            steps.append(escalation.escalate(ticket.pk, worker))
+        done.append(tickets.resolve(ticket.pk, worker))
+    area = areas.save(brand, worker, name=f"{word} area")
+    lesson = lessons.write(steps[0].pk, worker, f"{word} cause", f"{word} works", f"{word} advice")
+    given = Concession.objects.create(
+        brand=brand, ticket=done[0], kind="refund", amount=5, state="approved", asked_by=worker,
+        why=tickets.note(done[0].pk, worker, f"{word} waited"),
+    )  # fmt: skip
+    incident = incidents.begin(brand, worker, f"{word} is stuck", [done[1].pk])
+    said = Statement.objects.create(
+        brand=brand, incident=incident, kind="holding", text=f"{word} knows", written_by=worker
+    )
+    asks = Approval(brand=brand, statement=said, level=2, reason={"code": "statement"}, asked_by=worker, asked_at=timezone.now())  # fmt: skip
+    asks.due_at = timezone.now() + dt.timedelta(days=1)
+    asks.save()
+    return {
+        "survey": surveys.ask(done[0].pk, worker), "asked": done[1], "concession": given, "area": area, "lesson": lesson,
+        "owed": Escalation.objects.get(pk=steps[1].pk), "owing": done[3], "incident": incident, "statement": asks,
+    }  # fmt: skip
 
 
 def _searched(brand: Brand, word: str) -> Channel:

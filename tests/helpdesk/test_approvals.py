@@ -61,7 +61,7 @@ class TestHeld:
         row = asked(world, ticket)
         assert (row.level, row.team, row.owner, row.asked_by) == (2, specialist.teams.get(), None, world.agent)
         assert states() == [("We pay you back, Ana.", "held")]
-        delivery.deliver(row.delivery_id)
+        delivery.deliver(row.delivery_id or 0)
         assert DeliveryPart.objects.get().state == "held"
 
     def test_specialists_are_exempt_and_so_is_the_front_line_at_home(
@@ -90,7 +90,7 @@ class TestDecided:
         row.refresh_from_db()
         assert (row.outcome, row.decided_by) == ("approved", specialist)
         assert states() == [("We pay you back, Ana.", "queued")]
-        delivery.deliver(row.delivery_id)
+        delivery.deliver(row.delivery_id or 0)
         assert states() == [("We pay you back, Ana.", "sent")]
         with pytest.raises(Conflict, match="Ines Duarte has decided already: approved"):
             deciding.refuse(row.pk, world.lead, "No")
@@ -123,7 +123,7 @@ class TestDecided:
 
     def test_taken_back_nobody_has_to_decide(self, world: World, ticket: Ticket) -> None:
         row = asked(world, ticket)
-        replies.cancel(row.delivery_id, world.agent)
+        replies.cancel(row.delivery_id or 0, world.agent)
         row.refresh_from_db()
         assert row.outcome == "withdrawn"
 

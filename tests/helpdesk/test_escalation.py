@@ -331,5 +331,5 @@ def test_a_brand_begins_with_a_ladder(world: World) -> None:
     assert list(Level.objects.filter(brand=world.brand).order_by("number").values_list("name", flat=True)) == [
         "Front line", "Specialists",
     ]  # fmt: skip
-    assert EscalationPolicy.objects.filter(brand=world.brand, is_active=True).count() == 7
+    assert EscalationPolicy.objects.filter(brand=world.brand, is_active=True).count() == 8
     assert not Firing.objects.exists()

@@ -183,3 +183,21 @@ def test_merged_it_goes_along(world: World) -> None:
     row.refresh_from_db()
     assert row.ticket_id == other.pk
     assert escalation.open_of(other) is None
+
+
+def test_a_hot_draft_is_kept_and_comes_back_in_ten_minutes_without_climbing(world: World) -> None:
+    ticket = heard(world, "Ana", world.brand, who="ana").ticket
+    desk = world.desk(world.agent)
+    hot = "Ana, as I ALREADY told you TWICE, READ your ticket!!! This is ridiculous."
+    body = {"text": hot, "mode": "public", "once": "one"}
+    page = desk.post(f"/desk/tickets/{ticket.pk}/answer/", body).content.decode()
+    assert "Remind me in 10 minutes" in page
+    for _ in range(2):
+        assert desk.post(f"/desk/tickets/{ticket.pk}/answer/", {**body, "fix": "later"}).status_code == 302
+    row = FollowUp.objects.get()
+    assert (row.owner, row.reason) == (world.agent, {"code": "cool"})
+    assert dt.timedelta(minutes=9) < row.due_at - timezone.now() <= dt.timedelta(minutes=10)
+    assert Message.objects.get(kind="note").text == f"Not sent yet:\n{hot}"
+    assert not Message.objects.filter(kind="reply").exists()
+    assert following_up.miss(row.due_at + DAY) == 0
+    assert not Escalation.objects.exists()

@@ -108,6 +108,7 @@ def test_a_policy_is_off_until_it_is_switched_on(world: World) -> None:
         "words": "bridge\nviaduct",
         "raise_to": "2",
         "set_priority": "",
+        "notify": ["desk"],
         "position": 5,
     }
     assert send(world, "policies/", body).status_code == 302
