@@ -10,6 +10,7 @@ import json
 import secrets
 import tempfile
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from helpdesk.models import (
     Message,
     MessageKind,
     Profile,
+    Survey,
     Thread,
     Ticket,
     User,
@@ -39,7 +41,24 @@ from helpdesk.permissions import Role
 from helpdesk.ports import ports
 from helpdesk.states import PartState
 from helpdesk.text.clean import cleaned
-from helpdesk.workflow import calendars, escalation, following_up, forget, policies, replies, sweep, tickets, verbs
+from helpdesk.workflow import (
+    areas,
+    brands,
+    calendars,
+    concessions,
+    deciding,
+    escalation,
+    following_up,
+    forget,
+    incidents,
+    lessons,
+    policies,
+    replies,
+    surveys,
+    sweep,
+    tickets,
+    verbs,
+)
 from helpdesk.workflow.brands import MANUAL, open_brand
 from helpdesk.workflow.people import save_team
 from helpdesk.workflow.replies import settle_part
@@ -147,6 +166,7 @@ def make() -> Made:
     _under_way(sources, people)
     _every_inbox(sources, people)
     _see_it_through(brand, people)
+    _what_came_of_it(sources, people)
     return Made(brand, password)
 
 
@@ -200,6 +220,96 @@ def _see_it_through(brand: Brand, people: dict[Role, User]) -> None:
             raised_at=by - dt.timedelta(minutes=60), acknowledge_by=by, next_at=by, reminded=1
         )
         summary.refresh([waits.ticket_id])
+
+
+# What is wrong in the app today, as people say it
+OUTAGE = (
+    ("mastodon", "kirsi", "Payment fails in the app every time, @northwindrail. Card is fine everywhere else."),
+    ("x", "dario", "@northwindrail your app won't take my card, payment error for the third time"),
+    ("bluesky", "jo", "I cannot buy a ticket, the payment page in the app keeps failing"),
+    ("email", "lotte", "The app does not let me pay since this morning, my card was refused three times."),
+)
+
+
+def _what_came_of_it(sources: dict[str, Source], people: dict[Role, User]) -> None:
+    """Verdicts, one of them unhappy; a concession granted, one refused, one that waits; a lesson; an incident."""
+    brand, agent, lead, manager = sources["x"].brand, people[Role.AGENT], people[Role.LEAD], people[Role.MANAGER]
+    brands.change(brand.pk, manager, currency="EUR", survey_minutes=24 * 60)
+    _verdicts(brand, agent)
+    coins = Ticket.objects.get(brand=brand, subject="Coins kept by the machine")
+    concessions.ask(coins.pk, agent, "refund", Decimal(4), "The machine kept her coins", grant=True)
+    claire = _new(sources, 0)
+    asked = concessions.ask(claire.pk, agent, "voucher", Decimal(150), "Three hours late within a week")
+    deciding.refuse(asked.approval.pk, manager, "The fare law covers it: 25 % back at once, and say it personally.")
+    concessions.ask(_new(sources, 1).pk, agent, "refund", Decimal(38), "We charged twice and let her write three times")
+    areas.save(brand, manager, name="App", manager_id=people[Role.LEAD].pk)
+    areas.save(brand, manager, name="Stations")
+    _lesson(sources, lead)
+    _outage(sources, lead, manager)
+
+
+def _verdicts(brand: Brand, agent: User) -> None:
+    """Of the tickets that were settled days ago: asked and answered, one without a verdict, one unhappy."""
+    now = timezone.now()
+    settled = {row.customer.profiles.first().external_id: row for row in Ticket.objects.filter(brand=brand, state="resolved").select_related("customer")}  # type: ignore[union-attr]  # fmt: skip
+    happy = _asked(settled["demo:jo"], agent, now - dt.timedelta(hours=20))
+    surveys.answer(happy.pk, 5, "It was at the desk, wrapped in paper. Thank you, Noor.")
+    silent = _asked(settled["demo:tomas"], agent, now - dt.timedelta(days=14, hours=1))
+    Survey.objects.filter(pk=silent.pk).update(expires_at=now)
+    surveys.expire(now)
+    unhappy = _asked(settled["demo:kirsi"], agent, now - dt.timedelta(hours=5))
+    surveys.answer(unhappy.pk, 2, "A school class sat in carriage 3, loud all the way, and nobody asked them.")
+
+
+def _asked(ticket: Ticket, agent: User, at: dt.datetime) -> Survey:
+    row = surveys.ask(ticket.pk, agent)
+    assert row.delivery is not None
+    delivery.deliver(row.delivery.pk)
+    Survey.objects.filter(pk=row.pk).update(sent_at=at)
+    Message.objects.filter(delivery=row.delivery).update(said_at=at, heard_at=at, created_at=at, sent_at=at)
+    return row
+
+
+def _lesson(sources: dict[str, Source], lead: User) -> None:
+    """A ticket that had to be raised, settled and written up."""
+    account = sources["mastodon"].account_id
+    ledger.say(account, "learnt", "priya", "Nobody met me with the ramp at Elm Street on Monday, @northwindrail. I missed my train.", timezone.now() - dt.timedelta(hours=60))  # fmt: skip
+    polling.poll(sources["mastodon"].pk, forced=True)
+    ticket = _ticket(sources["x"].brand, "learnt")
+    if not ticket.escalations.filter(ended_at=None).exists():
+        escalation.escalate(ticket.pk, lead)
+    step = ticket.escalations.get(ended_at=None)
+    escalation.acknowledge(ticket.pk, lead)
+    tickets.log_call(
+        ticket.pk, lead, "Called Priya and said sorry: booked for Friday by hand, with a name at the door."
+    )
+    tickets.resolve(ticket.pk, lead)
+    words = "Show the next day's ramp bookings on the station's board every evening."
+    lessons.write(step.pk, lead, "Ramp booking did not reach the station", "Stations", words)
+
+
+def _outage(sources: dict[str, Source], lead: User, manager: User) -> None:
+    """Many write of one trouble: an incident, what all were told, and an update that waits for approval."""
+    now = timezone.now()
+    for number, (channel, who, text) in enumerate(OUTAGE):
+        at = now - dt.timedelta(minutes=50 - 9 * number)
+        ledger.say(sources[channel].account_id, f"outage-{number}", who, text, at, is_private=channel == "email")
+    _listen_to_all(sources)
+    brand = sources["x"].brand
+    hit = {_ticket(brand, f"outage-{number}").pk for number in range(3)}
+    row = incidents.begin(brand, lead, "Payments in the app fail", hit)
+    words = (
+        "{name}, payments in the app fail since this morning: it is us, not your card. We write again by noon. ^Sven"
+    )
+    said = incidents.say(row.pk, lead, "holding", words)
+    deciding.approve(said.approval.pk, manager)
+    while incidents.tell(now + dt.timedelta(minutes=5)):
+        pass
+    for copy in said.copies.exclude(delivery=None):
+        delivery.deliver(copy.delivery_id or 0)
+    incidents.say(
+        row.pk, lead, "update", "{name}, cards work again; transfers still fail. Sorry for the morning. ^Sven"
+    )
 
 
 NAMES = {

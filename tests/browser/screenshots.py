@@ -26,6 +26,11 @@ PAGES = {
     "policies": "/desk/set-up/policies/",
     "approvals": "/desk/approvals/",
     "guards": "/desk/guards/",
+    "incidents": "/desk/incidents/",
+    "lessons": "/desk/lessons/",
+    "outcomes": "/desk/outcomes/",
+    "areas": "/desk/set-up/areas/",
+    "telling": "/desk/telling/",
     "follow-ups": "/desk/follow-ups/?of=all",
     "customers": "/desk/helpdesk/customer/",
     "help": "/help/",
@@ -35,6 +40,7 @@ TICKETS = {
     "letter": "Cannot pay in the app",
     "held": "promised a shelter",
     "list": "Cargo bikes",
+    "conceded": "retard cumulé",
 }
 LOOKS = {
     "light": (1440, 900, "light"),
@@ -75,6 +81,8 @@ def take(base: str, email: str, password: str) -> None:
             pages[name] = str(page.locator(".hd-row a", has_text=words).first.get_attribute("href"))
         page.goto(f"{base}/desk/set-up/policies/")
         pages["dry-run"] = str(page.locator("a", has_text="Try it").last.get_attribute("href"))
+        page.goto(f"{base}/desk/incidents/")
+        pages["incident"] = str(page.locator(".hd-source a").first.get_attribute("href"))
         page.goto(f"{base}/desk/sources/")
         x = page.locator(".hd-source", has_text="X @northwindrail").first
         pages["source"] = str(x.locator("a", has_text="Settings").get_attribute("href"))

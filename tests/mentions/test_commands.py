@@ -19,13 +19,18 @@ from helpdesk.models import (
     Approval,
     Attachment,
     Brand,
+    Concession,
     Customer,
     Deadline,
     Delivery,
     Escalation,
     FollowUp,
+    Incident,
+    Lesson,
     Message,
     MessageBody,
+    StatementCopy,
+    Survey,
     Ticket,
 )
 from helpdesk.workflow import replies
@@ -159,7 +164,16 @@ def test_the_demo_is_worth_looking_at_and_made_once(tmp_path: Path, settings: An
     assert steps.exclude(acknowledged_at=None).count() == 1, "somebody has the one who was hurt"
     climbs = steps.filter(ticket__customer=ana, acknowledged_at=None).order_by("next_at")[0]
     assert dt.timedelta() < climbs.next_at - timezone.now() < dt.timedelta(minutes=9), "one is about to climb"
-    assert Approval.objects.get(decided_at=None).level == 2
+    waits = Approval.objects.filter(decided_at=None)
+    assert waits.get(concession=None, statement=None).level == 2
+    assert (waits.exclude(concession=None).count(), waits.exclude(statement=None).count()) == (1, 1)
+    assert set(Concession.objects.values_list("state", flat=True)) == {"granted", "refused", "asked"}
+    assert sorted(Survey.objects.values_list("state", "verdict")) == [
+        ("answered", "satisfied"), ("answered", "unhappy"), ("silent", ""),
+    ]  # fmt: skip
+    assert Ticket.objects.get(verdict="unhappy").level == 2
+    assert (Incident.objects.get().state, Lesson.objects.get().state) == ("open", "open")
+    assert StatementCopy.objects.filter(state="told").count() == 3
     assert FollowUp.objects.get().reason == {"code": "promised"}
     assert Quarantine.objects.filter(settled_at=None).count() == 1
     assert {"new", "open", "waiting", "resolved"} <= set(Ticket.objects.values_list("state", flat=True))
