@@ -27,6 +27,7 @@ from helpdesk.models import (
     Delivery,
     Escalation,
     Event,
+    Incident,
     Level,
     Membership,
     Message,
@@ -224,7 +225,7 @@ def _see_it_through(brand: Brand, people: dict[Role, User]) -> None:
 
 # What is wrong in the app today, as people say it
 OUTAGE = (
-    ("mastodon", "kirsi", "Payment fails in the app every time, @northwindrail. Card is fine everywhere else."),
+    ("mastodon", "ruth", "Payment fails in the app every time, @northwindrail. Card is fine everywhere else."),
     ("x", "dario", "@northwindrail your app won't take my card, payment error for the third time"),
     ("bluesky", "jo", "I cannot buy a ticket, the payment page in the app keeps failing"),
     ("email", "lotte", "The app does not let me pay since this morning, my card was refused three times."),
@@ -307,6 +308,8 @@ def _outage(sources: dict[str, Source], lead: User, manager: User) -> None:
         pass
     for copy in said.copies.exclude(delivery=None):
         delivery.deliver(copy.delivery_id or 0)
+    Incident.objects.filter(pk=row.pk).update(opened_at=now - dt.timedelta(minutes=30))
+    row.statements.update(created_at=now - dt.timedelta(minutes=25))
     incidents.say(
         row.pk, lead, "update", "{name}, cards work again; transfers still fail. Sorry for the morning. ^Sven"
     )

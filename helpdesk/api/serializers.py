@@ -10,7 +10,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from helpdesk import notices
+from helpdesk import links, notices
 from helpdesk.models import (
     Attachment,
     Brand,
@@ -197,6 +197,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     corrected = serializers.SerializerMethodField()
     attachments = AttachmentSerializer(many=True, read_only=True)
     quoted = serializers.SerializerMethodField(help_text="What it only repeats of earlier talk.")
+    text = serializers.SerializerMethodField(help_text="Without the link by which a customer answers a survey.")
 
     class Meta:
         model = Message
@@ -206,6 +207,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "versions", "is_automatic", "quoted", "attachments",
         ]  # fmt: skip
         read_only_fields = fields
+
+    def get_text(self, row: Message) -> str:
+        return links.without_keys(row.text) if row.is_automatic else row.text
 
     def get_quoted(self, row: Message) -> str:
         body = getattr(row, "body", None)

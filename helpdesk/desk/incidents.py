@@ -107,10 +107,11 @@ def _page(
             one.state == Statement.State.ASKED and approval is not None and approvals.may_decide(approval, me(request))
         )
         one.share = round(100 * (one.told + one.passed) / one.all) if one.all else 0  # type: ignore[attr-defined]
+    found = reports.summary(row)
     affected = list(incidents.affected_by(row)[:200])
     passed = StatementCopy.objects.filter(statement__incident=row, state="passed").exclude(problem__code="left").select_related("ticket__customer", "statement").order_by("-id")  # fmt: skip
     context = {
-        **site.each_context(request), "row": row, "statements": statements, "affected": affected, "summary": reports.summary(row),
+        **site.each_context(request), "row": row, "statements": statements, "affected": affected, "summary": found, "first_word": 60 * (found.minutes_to_first_word or 0),
         "passed": passed[:20], "alike": _alike(request, incidents.suggested(row, now)) if is_open else [],
         "supporters": reports.supporters(row, now), "draft": draft or {}, "kinds": Statement.Kind.choices, "is_open": is_open,
         "is_going": any(one.state == Statement.State.GOING for one in statements),

@@ -12,6 +12,7 @@ from helpdesk.models import Affected, Concession, Customer, Incident, StatementC
 from helpdesk.states import TicketState
 
 SPOKE_WELL = dt.timedelta(days=180)
+AROUND = dt.timedelta(hours=48)  # before it was begun: older tickets were about something else first
 
 
 class Summary(NamedTuple):
@@ -42,7 +43,7 @@ def summary(row: Incident) -> Summary:
     affected = Affected.objects.filter(incident=row, left_at=None)
     tickets = Ticket.objects.filter(pk__in=affected.values("ticket"))
     counted = tickets.aggregate(
-        tickets=Count("id"), customers=Count("customer", distinct=True), reach=Sum("reach"), first=Min("created_at"),
+        tickets=Count("id"), customers=Count("customer", distinct=True), reach=Sum("reach"), first=Min("created_at", filter=Q(created_at__gte=row.opened_at - AROUND)),
         open=Count("id", filter=Q(state__in=[TicketState.NEW, TicketState.OPEN, TicketState.WAITING])),
         satisfied=Count("id", filter=Q(verdict="satisfied")), unhappy=Count("id", filter=Q(verdict="unhappy")),
     )  # fmt: skip

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from helpdesk import links
 from helpdesk.models import Channel, Message, Ticket, public_id
 from helpdesk.models.customer import initials_of
 from helpdesk.ports import ports
@@ -120,6 +121,11 @@ def followers(count: int) -> str:
 def tint(name: str) -> int:
     """One of six avatar tints, the same for a name each time."""
     return sum(map(ord, name)) % 6
+
+
+@register.filter
+def without_keys(text: str) -> str:
+    return links.without_keys(text)
 
 
 @register.filter

@@ -70,7 +70,7 @@ class Scale(NamedTuple):
 
 
 def scale(ticket: Ticket, now: dt.datetime) -> Scale:
-    """Four queries, and the vectors of tickets that have none yet."""
+    """Five queries, and the vectors of tickets that have none yet."""
     others = likeness.scale(ticket, now)
     rows = Ticket.objects.filter(pk__in=others).exclude(customer=ticket.customer_id)
     counts = rows.aggregate(
@@ -87,7 +87,7 @@ def scale(ticket: Ticket, now: dt.datetime) -> Scale:
     nothing = Decimal(0)
     return Scale(
         counts["people"], counts["open"], granted["people"], granted["sum"] or nothing, own["count"], own["refused"],
-        own["sum"] or nothing, others[:10],
+        own["sum"] or nothing, list(rows.order_by("-pk").values_list("pk", flat=True)[:10]),
     )  # fmt: skip
 
 

@@ -252,5 +252,8 @@ def test_on_the_ticket_and_by_hand(world: World) -> None:
     assert "Ask how it went" in desk.get(f"/desk/tickets/{ticket.pk}/").content.decode()
     assert desk.post(f"/desk/tickets/{ticket.pk}/ask/").status_code == 302
     assert desk.post(f"/desk/tickets/{ticket.pk}/ask/").status_code == 409
+    key = surveys.token_of(Survey.objects.get())
+    assert key not in desk.get(f"/desk/tickets/{ticket.pk}/").content.decode(), "the link is the customer's alone"
+    assert key not in world.api(world.agent).get(f"/api/v1/messages/?ticket={ticket.pk}").content.decode()
     surveys.answer(Survey.objects.get().pk, 4)
     assert "Satisfied" in desk.get(f"/desk/tickets/{ticket.pk}/").content.decode()
