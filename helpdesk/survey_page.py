@@ -75,6 +75,7 @@ def _page(request: HttpRequest, row: Survey, form: AnswerForm, status: int, said
         said = _("This question is over. Write to us instead: we listen.")
     context = {"row": row, "form": form, "said": said, "is_open": row.state == Survey.State.SENT and not said}
     response = TemplateResponse(request, "survey.html", context, status=status)
-    response["Referrer-Policy"] = "no-referrer"  # the address is the key
+    # the address is the key; "no-referrer" would hide where the form comes from, and it would be refused
+    response["Referrer-Policy"] = "same-origin"
     response["X-Robots-Tag"] = "noindex"
     return response
