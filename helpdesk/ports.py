@@ -31,7 +31,7 @@ class Mouth(Protocol):
     """What a channel can do, answered by the app that knows platforms."""
 
     def ability(self, channel: Channel, action: str, reply_to: Message | None) -> Ability:
-        """`action` is public, private, like, approve or spam."""
+        """`action` is public, private, like, approve, spam or hide."""
         ...
 
     def takes_automatic(self, channel: Channel, reply_to: Message | None) -> bool:

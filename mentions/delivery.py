@@ -310,10 +310,13 @@ def look_again(part_id: int) -> str:
 
 
 def _released(part: DeliveryPart) -> None:
-    """A held comment that was approved, answered or marked as spam there waits no more."""
+    """A held comment that was approved, answered or marked as spam there waits no more; a hidden one waits again."""
     mention = getattr(part.delivery.reply_to, "mention", None)
     payload = part.payload or {}
-    if mention is not None and (payload.get("action") in ("approve", "spam") or payload.get("approve")):
+    if mention is not None and payload.get("action") == "hide":
+        mention.reference = {**mention.reference, "held": True}
+        mention.save(update_fields=["reference"])
+    elif mention is not None and (payload.get("action") in ("approve", "spam") or payload.get("approve")):
         mention.reference = {**mention.reference, "held": False}
         mention.save(update_fields=["reference"])
 

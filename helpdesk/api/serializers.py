@@ -304,7 +304,7 @@ class ReplyInput(TextInput):
 
 class ModerateInput(StrictSerializer):
     message = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
-    action = serializers.ChoiceField(choices=["approve", "spam"])
+    action = serializers.ChoiceField(choices=["approve", "spam", "hide"])
 
 
 class AssignInput(StrictSerializer):

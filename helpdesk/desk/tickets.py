@@ -34,6 +34,7 @@ from helpdesk.models import Delivery, Membership, Message, Priority, Ticket, Tic
 from helpdesk.permissions import least_role, may
 from helpdesk.ports import Ability, ports
 from helpdesk.states import PartState
+from helpdesk.text import private
 from helpdesk.text.triage import Intent, Sentiment, Urgency
 from helpdesk.workflow import following_up, guarding, replies, tickets, verbs
 from helpdesk.workflow.guards import Finding
@@ -62,6 +63,8 @@ def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = N
     from helpdesk.desk.site import site
 
     beside = inbox.listing(request, _view(request), inbox.BESIDE)
+    if draft is None and request.GET.get("ask") == "delete":
+        draft = _to_delete(row)
     context = {**site.each_context(request), **beside, **_talk(request, row, draft or {}), "here_pk": row.pk}
     from helpdesk.desk import follow_ups, outcomes  # which are made of this module's verbs
 
@@ -74,6 +77,15 @@ def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = N
         "is_fullwidth": "1",
     }
     return TemplateResponse(request, "desk/ticket.html", context, status=status)
+
+
+def _to_delete(row: Ticket) -> dict[str, Any]:
+    """A draft that asks the customer to take their private data down, and goes on in private where that is possible."""
+    first = (row.customer.name.split() or [""])[0].lstrip("@")
+    words = _(
+        "%(name)s, others can read your private data in what you wrote. Please delete it there; we go on from what we have."
+    )
+    return {"text": (words % {"name": first}).removeprefix(", ").strip(), "rather": "private"}
 
 
 def _view(request: HttpRequest) -> str:
@@ -98,6 +110,7 @@ def _talk(request: HttpRequest, row: Ticket, draft: dict[str, Any]) -> dict[str,
         "seen": _newest(row, conversation),
         "composer": composer,
         "waiting": ports.mouth.waiting(row.channel, conversation),
+        "exposed": _exposed(row, conversation),
         "holdup": {
             "public": ports.mouth.holdup(row.channel, private=False),
             "private": ports.mouth.holdup(row.channel, private=True),
@@ -163,6 +176,20 @@ def _conversation(row: Ticket) -> list[Message]:
     return list(found.order_by("-said_at", "-id")[:MOST_MESSAGES])[::-1]
 
 
+def _exposed(row: Ticket, conversation: list[Message]) -> dict[int, dict[str, Any]]:
+    """By message: what of the customer's private data anybody can read there, and whether we can hide it."""
+    found: dict[int, dict[str, Any]] = {}
+    countries = [row.brand.country] if row.brand.country else []
+    for message in conversation:
+        if message.kind != "inbound" or message.visibility != Visibility.PUBLIC or message.deleted_at is not None:
+            continue
+        kinds = dict.fromkeys(one.kind for one in private.find(message.text, countries))
+        if kinds:
+            can_hide = ports.mouth.ability(row.channel, "hide", message).allowed
+            found[message.pk] = {"kinds": [guarding.KINDS[kind] for kind in kinds], "can_hide": can_hide}
+    return found
+
+
 def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -> dict[str, Any]:
     """What can be sent, where, and how long; private by default where the customer spoke privately last."""
     public, private = (replies.reply_target(row, way) for way in (Visibility.PUBLIC, Visibility.PRIVATE))
@@ -178,7 +205,9 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
     return {
         "abilities": abilities,
         "latest": public,
-        "mode": draft.get("mode") or (modes[0] if modes else "call" if row.platform == "manual" else "note"),
+        "mode": draft.get("mode")
+        or (draft.get("rather") in modes and draft["rather"])
+        or (modes[0] if modes else "call" if row.platform == "manual" else "note"),
         "text": draft.get("text", ""),
         "error": draft.get("error", ""),
         "findings": draft.get("findings", []),
@@ -411,17 +440,19 @@ def acknowledge(request: HttpRequest, row: Ticket) -> str:
 
 class ModerateForm(forms.Form):
     message = forms.IntegerField(min_value=1, max_value=2**63 - 1)
-    action = forms.ChoiceField(choices=[("approve", "approve"), ("spam", "spam")])
+    action = forms.ChoiceField(choices=[(action, action) for action in replies.MODERATES])
 
 
 @verb("ticket.moderate")
 def moderate(request: HttpRequest, row: Ticket) -> str:
     form = ModerateForm(request.POST)
     if not form.is_valid():
-        raise Refused("action", "unknown", _("Choose to approve it or to mark it as spam."))
+        raise Refused("action", "unknown", _("Choose to approve it, to hide it or to mark it as spam."))
     replies.moderate(row.pk, me(request), form.cleaned_data["message"], form.cleaned_data["action"])
     if form.cleaned_data["action"] == "approve":
         return _("It will appear there in a moment.")
+    if form.cleaned_data["action"] == "hide":
+        return _("It will be hidden there in a moment; its words stay here.")
     return _("It will be marked as spam there in a moment; its words stay here.")
 
 

@@ -24,6 +24,7 @@ class Delivery(BrandRow):
         LIKE = "like", _("Like")
         APPROVE = "approve", _("Approve")
         SPAM = "spam", _("Mark as spam")
+        HIDE = "hide", _("Hide")
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="deliveries")
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="deliveries")

@@ -147,14 +147,15 @@ def acknowledge(ticket_id: int, user: User) -> Delivery:
 
 @transaction.atomic
 def moderate(ticket_id: int, user: User, message_id: int, action: str) -> Delivery:
-    """Let a held comment appear where it was written, or mark it as spam there, which closes its ticket as spam."""
-    if action not in (Delivery.Action.APPROVE, Delivery.Action.SPAM):
-        raise Refused("action", "unknown", _("Choose one of: %(choices)s.") % {"choices": "approve, spam"})
+    """Let a held comment appear where it was written, mark it as spam there, which closes its ticket as spam, or hide what
+    is shown (private data, say)."""
+    if action not in MODERATES:
+        raise Refused("action", "unknown", _("Choose one of: %(choices)s.") % {"choices": ", ".join(MODERATES)})
     ticket = locked(ticket_id)
     target = ticket.messages.filter(pk=message_id, kind=MessageKind.INBOUND, deleted_at=None).first()
     if target is None:
         raise Refused("message", "unknown", _("This ticket has no such message of a customer."))
-    pending = Delivery.objects.filter(reply_to=target, action__in=[Delivery.Action.APPROVE, Delivery.Action.SPAM])
+    pending = Delivery.objects.filter(reply_to=target, action__in=MODERATES)
     if pending.exclude(state__in=[PartState.FAILED, PartState.CANCELLED, PartState.SENT]).exists():
         raise Conflict(_("A colleague has just decided on it."))
     parts = _frozen(ticket, action, target, "")
@@ -199,7 +200,8 @@ def named(text: str, name: str) -> str:
     return re.sub(r"^[\s,;:!–-]+", "", text)
 
 
-FIELD_OF = {"like": "ticket", "approve": "message", "spam": "message"}
+FIELD_OF = {"like": "ticket", "approve": "message", "spam": "message", "hide": "message"}
+MODERATES = (str(Delivery.Action.APPROVE), str(Delivery.Action.SPAM), str(Delivery.Action.HIDE))
 
 
 def _frozen(ticket: Ticket, action: str, target: Message | None, text: str) -> list[FrozenPart]:

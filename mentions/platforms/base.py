@@ -346,7 +346,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Draft:
-    """A reply to freeze. `action`: public, private, like, approve or spam.
+    """A reply to freeze. `action`: public, private, like, approve, spam or hide.
 
     `target`: the mention's reference; `target_kind`: what the mention is; `author_id`: whose it is.
     """

@@ -10,6 +10,9 @@ from django.utils import timezone
 
 from helpdesk.models import Brand, Delivery, GuardRaise, Message, Ticket
 from helpdesk.workflow import guarding
+from mentions import delivery
+from mentions.models import Account, DemoPost, Mention
+from mentions.platforms.demo import ledger
 from tests.attacks.scene import heard
 from tests.world import World
 
@@ -110,3 +113,33 @@ def test_the_queries_of_a_check(world: World, ticket: Ticket, django_assert_max_
     row = Ticket.objects.with_people().get(pk=ticket.pk)
     with django_assert_max_num_queries(4):
         guarding.check(row, DULL, "public", timezone.now())
+
+
+class TestWhatCustomersPost:
+    def test_private_data_that_anybody_can_read_is_pointed_out_and_asked_to_be_deleted(self, world: World) -> None:
+        ticket = heard(world, "Ana", world.brand, who="ana").ticket
+        Message.objects.filter(ticket=ticket).update(text="Call me on +46 70 555 01 42, order NW-00-771")
+        desk = world.desk(world.agent)
+        page = desk.get(f"/desk/tickets/{ticket.pk}/").content.decode()
+        assert "anybody can read it there" in page
+        assert "Hide it there" not in page, "that platform hides nothing"
+        page = desk.get(f"/desk/tickets/{ticket.pk}/?ask=delete").content.decode()
+        assert "Ana, others can read your private data" in page
+        Message.objects.filter(ticket=ticket).update(visibility="private")
+        assert "anybody can read it there" not in desk.get(f"/desk/tickets/{ticket.pk}/").content.decode()
+
+    def test_a_comment_on_our_own_blog_is_hidden_in_one_tap(self, world: World) -> None:
+        message = heard(world, "Ana", world.brand, who="ana")
+        Message.objects.filter(pk=message.pk).update(text="Call me on +46 70 555 01 42")
+        Account.objects.filter(brand=world.brand).update(settings={"shown_as": "blog"})
+        ledger.say(world.channel().account.pk, "key", "ana", "Call me", timezone.now())
+        Mention.objects.filter(message=message).update(reference={"key": "key"})
+        desk = world.desk(world.agent)
+        assert "Hide it there" in desk.get(f"/desk/tickets/{message.ticket_id}/").content.decode()
+        body = {"message": message.pk, "action": "hide"}
+        assert desk.post(f"/desk/tickets/{message.ticket_id}/moderate/", body).status_code == 302
+        delivery.deliver(Delivery.objects.get().pk)
+        assert DemoPost.objects.get(key="key").about["held"] is True
+        page = desk.get(f"/desk/tickets/{message.ticket_id}/").content.decode()
+        assert "Hide it there" not in page
+        assert Ticket.objects.get(pk=message.ticket_id).is_open

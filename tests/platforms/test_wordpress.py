@@ -176,6 +176,20 @@ class TestHeldComments:
         ticket.refresh_from_db()
         assert (ticket.state, ticket.close_reason) == ("closed", "spam")
 
+    def test_one_that_shows_private_data_is_hidden_and_can_be_shown_again(self, world: World, stage: BlogStage) -> None:
+        number = _number(stage.say("Call me on +46 70 555 01 42"))
+        blog.php(f"wp_set_comment_status({number}, 'approve');")
+        heard(stage)
+        ticket, api = Ticket.objects.get(), world.api(world.agent)
+        body = {"message": Message.objects.get().pk, "action": "hide"}
+        for action, status in (("hide", "0"), ("approve", "1")):
+            done = api.post(f"/api/v1/tickets/{ticket.pk}/moderate/", {**body, "action": action}, format="json")
+            assert done.status_code == 202, done.content
+            delivery.deliver(done.json()["id"])
+            assert blog.php(f"echo get_comment({number})->comment_approved;") == status
+        ticket.refresh_from_db()
+        assert ticket.is_open
+
     def test_a_comment_approved_late_is_the_same_one(self, stage: BlogStage) -> None:
         number = _number(stage.say("Hello?"))
         heard(stage)

@@ -131,6 +131,12 @@ class Demo(Connector):
     def why_not(self, action: str, target: Mapping[str, Any]) -> str:
         if action in ("approve", "spam") and not target.get("held"):
             return "This comment is not waiting for approval."
+        if action == "hide" and (target.get("held") or self.channel != "blog"):
+            return (
+                "Only a comment that is shown can be hidden."
+                if self.channel == "blog"
+                else "Nothing can be hidden here."
+            )
         if action == "public" and self.channel == "email" and not target.get("list"):
             return "Mail is answered privately."
         return ""

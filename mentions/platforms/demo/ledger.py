@@ -91,17 +91,17 @@ def say(
 def answer(account_id: int, payload: Mapping[str, Any], at: dt.datetime) -> None:
     """What we send: a like leaves its key, a reply its words."""
     parent = by_key(account_id, [str(payload.get("parent", ""))]).get(str(payload.get("parent", "")))
-    if payload["action"] in ("approve", "spam"):
-        moderate(account_id, str(payload["parent"]))
+    if payload["action"] in ("approve", "spam", "hide"):
+        moderate(account_id, str(payload["parent"]), held=payload["action"] == "hide")
         return
     words = "♥" if payload["action"] == "like" else str(payload["text"])
     say(account_id, str(payload["key"]), "", words, at, parent=parent, is_private=payload["action"] == "private")
 
 
-def moderate(account_id: int, key: str) -> None:
-    """A held comment waits no more: it appears, or is kept as spam where nobody sees it."""
+def moderate(account_id: int, key: str, *, held: bool = False) -> None:
+    """A held comment waits no more: it appears, or is kept as spam where nobody sees it. One that is hidden is held again."""
     for row in DemoPost.objects.filter(account=account_id, key=key):
-        row.about = {**row.about, "held": False}
+        row.about = {**row.about, "held": held}
         row.save(update_fields=["about"])
 
 

@@ -50,6 +50,7 @@ COMMENTS = "/wp/v2/comments"
 FIRST_LOOK, OVERLAP = dt.timedelta(days=7), dt.timedelta(days=7)
 PAGE, MOST_PAGES = 100, 100
 MAX_LENGTH = 15_000
+MODERATES = ("approve", "spam", "hide")
 GONE = ("trash",)
 FEEDS = ("/comments/feed/", "/?feed=comments-rss2")
 
@@ -360,21 +361,26 @@ class WordPress(Connector):
     def why_not(self, action: str, target: Mapping[str, Any]) -> str:
         if action in ("approve", "spam") and not target.get("held"):
             return _("This comment is not waiting for approval.")
+        if action == "hide" and target.get("held"):
+            return _("Nobody sees this comment yet.")
         return ""
 
     def freeze(self, draft: Draft) -> list[FrozenPart]:
         target = {"id": draft.target["id"], "post": draft.target["post"]}
-        if draft.action in ("approve", "spam"):
+        if draft.action in MODERATES:
             return [FrozenPart({"action": draft.action, **target})]
         held = bool(draft.target.get("held"))  # answering a held comment publishes it, as in WordPress itself
         written = draft.written_at.isoformat()
         return [FrozenPart({"action": "public", "text": draft.text, "approve": held, "written_at": written, **target})]
 
     def resendable(self, payload: Mapping[str, Any]) -> bool:
-        return payload.get("action") in ("approve", "spam")
+        return payload.get("action") in MODERATES
 
     def send(self, payload: Mapping[str, Any]) -> Sent:
         number = payload["id"]
+        if payload["action"] == "hide":
+            self._set_status(number, "hold")
+            return Sent(f"hide:{number}")
         if payload["action"] in ("approve", "spam"):
             self._release(number, "approved" if payload["action"] == "approve" else "spam")
             return Sent(f"{payload['action']}:{number}")
