@@ -34,6 +34,13 @@ class BareList(APIView):
         return Response({"pad": "x" * int(request.query_params.get("pad", 0)), "results": list(rows)})
 
 
+class BareEcho(APIView):
+    """The parsed body, given back."""
+
+    def post(self, request: Request) -> Response:
+        return Response(dict(request.data))
+
+
 class BareInsert(APIView):
     """One INSERT of one ticket, from the parsed body."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
 
 from helpdesk.desk.inbox_views import DUE, TO_ANSWER
 from helpdesk.keyset import Order, encode
@@ -29,6 +30,7 @@ def run(tickets: int, port: int) -> dict[str, Any]:
     house = open_house()
     seconds = fill(house, tickets)
     BrandCounter.objects.update(next_ticket=tickets + 1)
+    _talkative(house)
     both = [house.big.pk, house.small.pk]
     mine = Ticket.objects.filter(brand=house.big)
     ours = Ticket.objects.filter(brand__in=both)
@@ -44,6 +46,20 @@ def run(tickets: int, port: int) -> dict[str, Any]:
         "commands": commands("127.0.0.1", port),
         "sizes": {**_sizes(house), "fill_seconds": round(seconds, 1)},
     }
+
+
+def _talkative(house: House) -> None:
+    """A busy day: three hundred others were answered within it, each in words of their own, as the guards compare them."""
+    now = timezone.now()
+    words = "Dear customer %d, the ferry of %d:%02d was held up by fog at pier %d. It runs again; your ticket is good until tomorrow night."
+    rows = Ticket.objects.filter(brand=house.big).order_by("id").values_list("id", flat=True)[:300]
+    Message.objects.bulk_create(
+        Message(
+            brand=house.big, ticket_id=key, kind="reply", visibility="public", said_at=now, heard_at=now, created_at=now,
+            text=words % (number, number % 24, number % 60, number % 9),
+        )
+        for number, key in enumerate(rows)
+    )  # fmt: skip
 
 
 def _orders() -> dict[str, Order]:

@@ -10,6 +10,7 @@ handler500 = house.handler500
 urlpatterns = [
     path("bare/tickets/", bare.BareList.as_view()),
     path("bare/ticket/", bare.BareInsert.as_view()),
+    path("bare/echo/", bare.BareEcho.as_view()),
     path("bare/push/<int:brand>/<int:account>/", bare.bare_push),
     *house.urlpatterns,
 ]
