@@ -2,7 +2,7 @@
 
 from helpdesk.models.access import ApiToken, IdempotencyRecord, token_hash
 from helpdesk.models.alert import Alert
-from helpdesk.models.base import BrandQuerySet, BrandRow, public_id, update_each
+from helpdesk.models.base import BrandQuerySet, BrandRow, insert_all, public_id, update_each
 from helpdesk.models.brand import Brand, BrandCounter, Channel, Membership, Team
 from helpdesk.models.concession import Concession
 from helpdesk.models.customer import Customer, Distinct, Joining, Profile
@@ -104,6 +104,7 @@ __all__ = [
     "User",
     "Verdict",
     "Visibility",
+    "insert_all",
     "public_id",
     "token_hash",
     "update_each",

@@ -19,8 +19,12 @@ def public_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+FEW = 20  # rows for which a join costs more than a statement each
+
+
 def update_each(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
-    """Write `columns` of every row as they stand on the instances: one prepared UPDATE, sent for all of them.
+    """Write `columns` of every row as they stand on the instances: on PostgreSQL one UPDATE that joins them, else one
+    prepared UPDATE, sent for all of them.
 
     Django's bulk_update builds a CASE of each row and column, which cost more than inserting the rows did.
     """
@@ -28,10 +32,58 @@ def update_each(rows: Sequence[models.Model], columns: Sequence[str]) -> None:
         return
     meta, quoted = rows[0]._meta, connection.ops.quote_name
     fields: list[Any] = [meta.get_field(column) for column in columns]
+    is_plain = not any(isinstance(field, models.JSONField) for field in fields)
+    if connection.vendor == "postgresql" and len(rows) > FEW and is_plain:
+        _update_joined(rows, fields)
+        return
     changes = ", ".join(f"{quoted(field.column)} = %s" for field in fields)
     sql = f"UPDATE {quoted(meta.db_table)} SET {changes} WHERE {quoted('id')} = %s"  # noqa: S608 - names of our own columns
     with connection.cursor() as cursor:
         cursor.executemany(sql, [[*(_stored(row, field) for field in fields), row.pk] for row in rows])
+
+
+def _update_joined(rows: Sequence[models.Model], fields: Sequence[Any]) -> None:
+    """One statement: the new values as arrays, unnested and joined by key. Of the same row twice the last counts."""
+    latest = list({row.pk: row for row in rows}.values())
+    meta, quoted = rows[0]._meta, connection.ops.quote_name
+    names = [quoted(field.column) for field in fields]
+    assert meta.pk is not None
+    types = [field.cast_db_type(connection) for field in (meta.pk, *fields)]
+    values = [[row.pk for row in latest], *([_stored(row, field) for row in latest] for field in fields)]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in types)
+    changes = ", ".join(f"{name} = fresh.{name}" for name in names)
+    sql = (
+        f"UPDATE {quoted(meta.db_table)} SET {changes} FROM unnest({arrays})"  # noqa: S608 - names of our own columns
+        f" AS fresh({', '.join([quoted('id'), *names])}) WHERE {quoted(meta.db_table)}.{quoted('id')} = fresh.{quoted('id')}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+
+
+def insert_all(rows: Sequence[models.Model]) -> None:
+    """Insert rows whose keys nobody needs: on PostgreSQL, where they are many, by COPY, which costs a third of the same by
+    bulk_create. Database defaults are not asked: give each value."""
+    if connection.vendor != "postgresql" or len(rows) <= FEW:
+        if rows:
+            type(rows[0])._default_manager.bulk_create(rows)
+        return
+    meta, quoted = rows[0]._meta, connection.ops.quote_name
+    fields = [field for field in meta.concrete_fields if not field.primary_key]
+    columns = ", ".join(quoted(str(field.column)) for field in fields)
+    written = [(field, isinstance(field, models.JSONField)) for field in fields]
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {quoted(meta.db_table)} ({columns}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row(
+                [
+                    field.get_db_prep_save(getattr(row, field.attname), connection)
+                    if is_json
+                    else field.pre_save(row, True)
+                    for field, is_json in written
+                ]
+            )
 
 
 def _stored(row: models.Model, field: Any) -> Any:

@@ -36,9 +36,11 @@ from helpdesk.models import (
     Survey,
     Ticket,
     Verdict,
+    insert_all,
     update_each,
 )
 from helpdesk.permissions import Role
+from helpdesk.summary import Running
 from helpdesk.workflow import alerts, away, deadlines
 from helpdesk.workflow.duty import House, raised
 from helpdesk.workflow.ladder import Asked, Case, Decision, Due, Fired, Said, decide
@@ -50,7 +52,7 @@ BATCH = 500
 LATER = dt.timedelta(hours=1)  # until a ticket is looked at again that could not be decided
 READ = (
     "brand_id", "number", "state", "channel_id", "intent", "priority", "level", "team_id", "reopened_count", "seen_message_id",
-    "next_step_at", "customer__tier",
+    "next_step_at",
 )  # fmt: skip
 TICKET_COLUMNS = ("level", "priority", "team", "seen_message_id", "next_step_at")
 
@@ -78,7 +80,7 @@ def look(ticket_id: int, now: dt.datetime) -> None:
 
 def _rows(tickets: QuerySet[Ticket]) -> QuerySet[Ticket]:
     """With what a decision needs, and no more: there may be a hundred thousand of them."""
-    return tickets.select_related("customer").only(*READ)
+    return tickets.annotate(tier=F("customer__tier")).only(*READ)
 
 
 def _claimed(now: dt.datetime, size: int) -> list[Ticket]:
@@ -105,7 +107,9 @@ class _Rows:
     firings: list[Firing] = field(default_factory=list)
     raised: list[Escalation] = field(default_factory=list)
     changed: list[Escalation] = field(default_factory=list)
-    told: list[Deadline] = field(default_factory=list)
+    told: dict[int, list[int]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # keys of deadlines by what they have told
     events: list[Event] = field(default_factory=list)
     follows: list[int] = field(default_factory=list)
     greets: list[tuple[Ticket, Brand, Hours]] = field(default_factory=list)
@@ -127,9 +131,9 @@ def _step(now: dt.datetime, tickets: Sequence[Ticket]) -> int:
             ticket.next_step_at = FAR
             continue
         case = Case(
-            Facts.of(ticket),
+            Facts(ticket.channel_id, ticket.intent, ticket.priority, ticket.tier),  # type: ignore[attr-defined]
             ticket.level,
-            tuple(_due(row) for row in running[ticket.pk]),
+            tuple(running[ticket.pk]),
             tuple(said[ticket.pk]),
             ticket.reopened_count,
             tuple(missed[ticket.pk]),
@@ -148,15 +152,13 @@ def _step(now: dt.datetime, tickets: Sequence[Ticket]) -> int:
     return len(tickets)
 
 
-def _due(row: Deadline) -> Due:
-    return Due(row.pk, row.kind, row.risk_at, row.due_at, row.told, row.paused_at)
-
-
-def _dues(tickets: Sequence[Ticket]) -> dict[int, list[Deadline]]:
-    found: dict[int, list[Deadline]] = defaultdict(list)
-    fields = ("id", "ticket_id", "kind", "risk_at", "due_at", "told", "paused_at")
-    for row in Deadline.objects.filter(ticket__in=tickets, met_at=None, dropped_at=None).only(*fields):
-        found[row.ticket_id].append(row)
+def _dues(tickets: Sequence[Ticket]) -> dict[int, list[Due]]:
+    found: dict[int, list[Due]] = defaultdict(list)
+    rows = Deadline.objects.filter(ticket__in=tickets, met_at=None, dropped_at=None)
+    for owner, key, kind, risk_at, due_at, told, paused_at in rows.values_list(
+        "ticket_id", "id", "kind", "risk_at", "due_at", "told", "paused_at"
+    ):
+        found[owner].append(Due(key, kind, risk_at, due_at, told, paused_at))
     return found
 
 
@@ -214,14 +216,13 @@ def _carry_out(
     ticket: Ticket,
     asked: Escalation | None,
     decision: Decision,
-    running: Sequence[Deadline],
+    running: Sequence[Due],
     now: dt.datetime,
 ) -> None:
     ticket.seen_message_id = max(ticket.seen_message_id, decision.seen)
-    for row in running:
-        if row.pk in decision.told:
-            row.told = decision.told[row.pk]
-            rows.told.append(row)
+    for key, told in decision.told.items():
+        rows.told[told].append(key)
+    running = [due._replace(told=decision.told.get(due.id, due.told)) for due in running]
     _fire(rows, ticket, decision)
     if decision.raise_to is not None:
         asked = _raise(rows, house, ticket, asked, decision, now)
@@ -237,7 +238,9 @@ def _carry_out(
         rows.events.append(_happened("escalation.unanswered", ticket, level=asked.level))
         _tell_managers(ticket, asked)
     looks = [asked.next_at] if asked is not None and asked.ended_at is None else []
-    ticket.next_step_at = summary.next_step(ticket, (), [summary.running(row) for row in running], looks)
+    ticket.next_step_at = summary.next_step(
+        ticket, (), [Running(due.due_at, due.risk_at, due.told, due.paused_at) for due in running], looks
+    )
 
 
 def _fire(rows: _Rows, ticket: Ticket, decision: Decision) -> None:
@@ -297,11 +300,12 @@ notices.WORDS["escalation.unanswered"] = (
 
 def _write(rows: _Rows, tickets: Sequence[Ticket], now: dt.datetime) -> None:
     Firing.objects.bulk_create(rows.firings, ignore_conflicts=True)
-    update_each(rows.told, ["told"])
+    for told, keys in rows.told.items():
+        Deadline.objects.filter(pk__in=keys).update(told=told)
     update_each(
         rows.changed, ["reminded", "next_at", "ended_at", "outcome"]
     )  # ends the open one before the next is there
-    Escalation.objects.bulk_create(rows.raised)
+    insert_all(rows.raised)
     update_each(tickets, TICKET_COLUMNS)
     _tell_people(rows.tellings, now)
     if rows.follows:
