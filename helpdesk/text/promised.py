@@ -52,7 +52,13 @@ _THEIRS = re.compile(
     r"debe|om du|du måste|als u|u moet|se (?:non|lei))(?!\w)",
     re.IGNORECASE,
 )
-_THREAD = re.compile(r"\s*\(?\d/\d\)?\s*(?:[\^*~\-]\s?\w+)?\s*$")
+# "1/2" at the beginning or the end counts the parts of a thread; "24/7" is around the clock
+_COUNTERS = re.compile(
+    r"^(?:\s*@\w+)*\s*\(?[1-9]/[2-9]\)?(?=\s)"
+    r"|(?<!by )(?<!on )(?<!before )(?<!until )(?<!bis )(?<!am )(?<!avant )(?<!senast )\(?[1-9]/[2-9]\)?\.?(?=\s*(?:[\^*~\-]\s?\w+)?\s*$)"
+    r"|(?<!\w)24/7(?!\w)",
+    re.IGNORECASE,
+)
 _AMOUNT = re.compile(
     r"(?<![\w.,])(?:(?:[$€£¥₹]|USD|EUR|GBP|SEK|NOK|DKK|CHF)\s?\d[\d .,']{0,12}\d|(?:[$€£¥₹])\s?\d|\d[\d .,']{0,12}\s?(?:[€£¥₹$]|USD|EUR|GBP|SEK|NOK|DKK|CHF|kr|zł|euros?|dollars?|pounds?)(?!\w))"
 )
@@ -75,7 +81,7 @@ class Promised(NamedTuple):
 
 def promised(text: str, today: dt.date) -> list[Promised]:
     """What the draft promises, in order. Times within hours are due today or on the day they reach."""
-    plain = _THREAD.sub("", text[:20_000].replace("\u2019", "'"))  # “1/2” is no date
+    plain = _COUNTERS.sub(lambda hit: " " * len(hit[0]), text[:20_000].replace("\u2019", "'"))
     found: list[Promised] = []
     for sentence in _SENTENCE.finditer(plain):
         words, at = sentence[0], sentence.start()

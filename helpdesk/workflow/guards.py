@@ -83,6 +83,156 @@ TRADE = frozenset(
         "else",
     ]
 )
+# … nor do words by which anybody is put off or passed on
+GENERIC = frozenset(
+    [
+        "address",
+        "again",
+        "answer",
+        "apologize",
+        "apology",
+        "asap",
+        "assisting",
+        "available",
+        "aware",
+        "below",
+        "bill",
+        "chance",
+        "chat",
+        "clarify",
+        "clear",
+        "confirm",
+        "concern",
+        "contacting",
+        "continue",
+        "conversation",
+        "customer",
+        "customers",
+        "data",
+        "date",
+        "delay",
+        "delayed",
+        "described",
+        "detail",
+        "discuss",
+        "email",
+        "enjoy",
+        "ensure",
+        "exactly",
+        "feedback",
+        "fill",
+        "form",
+        "forward",
+        "frustrated",
+        "frustrating",
+        "frustration",
+        "full",
+        "gain",
+        "give",
+        "given",
+        "giving",
+        "going",
+        "happen",
+        "happened",
+        "happening",
+        "hope",
+        "however",
+        "inbox",
+        "inquiry",
+        "interest",
+        "issue",
+        "items",
+        "keep",
+        "kind",
+        "kindly",
+        "leave",
+        "less",
+        "line",
+        "location",
+        "long",
+        "mail",
+        "matter",
+        "meantime",
+        "minute",
+        "moment",
+        "morning",
+        "name",
+        "note",
+        "number",
+        "office",
+        "online",
+        "options",
+        "order",
+        "orders",
+        "page",
+        "part",
+        "pass",
+        "people",
+        "phone",
+        "please",
+        "pleasure",
+        "point",
+        "possible",
+        "private",
+        "problem",
+        "problems",
+        "proper",
+        "provide",
+        "query",
+        "question",
+        "questions",
+        "quick",
+        "quickly",
+        "recent",
+        "regarding",
+        "regards",
+        "regret",
+        "reply",
+        "report",
+        "request",
+        "require",
+        "resolve",
+        "respond",
+        "response",
+        "review",
+        "right",
+        "secure",
+        "security",
+        "share",
+        "shoot",
+        "shortly",
+        "soon",
+        "specific",
+        "staff",
+        "start",
+        "step",
+        "steps",
+        "suggest",
+        "terribly",
+        "think",
+        "touch",
+        "tracking",
+        "trouble",
+        "truly",
+        "trying",
+        "type",
+        "understand",
+        "unfortunately",
+        "update",
+        "updated",
+        "using",
+        "version",
+        "visit",
+        "watch",
+        "weekend",
+        "whats",
+        "working",
+        "write",
+        "years",
+        "yesterday",
+    ]
+)
+MUCH = 4  # words of a case in a draft that shares none with the customer's: an answer in our words, not in theirs
 COMMON = frozenset(
     [
         "about",
@@ -391,7 +541,12 @@ def _specific(draft: Draft, known: Known) -> Finding | None:
     words = _WORD.findall(text)
     if draft.is_update or known.is_praise or not known.is_first or len(words) < SHORT or HONEST.search(text):
         return None
-    if addresses(text, known) or _shares(text, known.said) or re.search(r"\d", _NOISE.sub(" ", text)):
+    if (
+        addresses(text, known)
+        or _shares(text, known.said)
+        or _says_much(text)
+        or re.search(r"\d", _NOISE.sub(" ", text))
+    ):
         return None
     return Finding(SPECIFIC, (), {"name": next((name for name in known.names if name), "")})
 
@@ -410,6 +565,11 @@ def _shares(text: str, said: Sequence[str]) -> bool:
     """Whether a word of the case stands in it: one of the customer's that is none of the trade."""
     mine, theirs = _matter(text), set[str]().union(*(_matter(one) for one in said))
     return any(word in theirs or any(_alike(word, other) for other in theirs) for word in mine)
+
+
+def _says_much(text: str) -> bool:
+    """Whether it tells things, though in no word of the customer's: "it is off tonight for our yearly promotion"."""
+    return len(_matter(text) - GENERIC) >= MUCH
 
 
 def _matter(text: str) -> set[str]:

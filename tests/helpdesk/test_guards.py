@@ -61,6 +61,21 @@ class TestSpecific:
         case = ["マルメの切符が二重に請求されました"]
         assert "specific" not in raised("切符の件、本当に申し訳ございません。担当者が確認しております", said=case)
 
+    @pytest.mark.parametrize(
+        ("text", "is_raised"),
+        [
+            ("It is shut off tonight for our yearly costume promotion, and turned back on in the morning.", False),
+            ("You can edit it at any time before it enters the dispatch process in the warehouse.", False),
+            ("Sorry to hear that! For billing issues, please follow the steps in the next link.", True),
+            (
+                "We can look into this for you. Please send us your tracking number, phone number and full address.",
+                True,
+            ),
+        ],
+    )
+    def test_an_answer_in_our_own_words_is_one(self, text: str, is_raised: bool) -> None:
+        assert ("specific" in raised(text, said=["I hate this"], names=[])) is is_raised
+
 
 class TestCopy:
     SENT = tuple((number, f"Hi {name}, {DULL}") for number, name in enumerate(("Bo", "Cleo", "Dario"), 2))
@@ -151,6 +166,7 @@ class TestPromises:
     @pytest.mark.parametrize(
         "text",
         ["Your train was late last Friday.", "The ticket costs 38.50 €.", "Friday is a good day.", "We looked into it. 1/2 ^MB",
+         "@ana 1/2 Hello, in order to get it you will need to click", "we will try online before contacting 2/2. ^Oliver", "We're here 24/7 and will respond",
          "You must tell us within 7 days.", "If you have not heard within 48 hours, write again."],
     )  # fmt: skip
     def test_no_promise(self, text: str) -> None:
