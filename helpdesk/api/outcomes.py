@@ -15,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from helpdesk import links
 from helpdesk.api import serializers as shapes
 from helpdesk.api.common import BrandNamed, key
 from helpdesk.api.filters import BrandFilter, Number, Words, refused
@@ -160,6 +161,14 @@ class SurveySerializer(BrandNamed):
         return surveys.wording(row.skipped) if row.skipped else ""
 
 
+class AskedSerializer(SurveySerializer):
+    link = serializers.CharField(allow_null=True, help_text="Where it is handed over; never shown again.")
+
+    class Meta(SurveySerializer.Meta):
+        fields = [*SurveySerializer.Meta.fields, "link"]
+        read_only_fields = fields
+
+
 class SurveyFilter(BrandFilter):
     state = Words(choices=Survey.State.choices)
     verdict = Words(choices=[choice for choice in Verdict.choices if choice[0]])
@@ -168,6 +177,10 @@ class SurveyFilter(BrandFilter):
 
 class SurveyInput(StrictSerializer):
     ticket = key(help_text="A resolved one.")
+    hand_over = serializers.BooleanField(
+        required=False,
+        help_text="Nothing is sent: the answer holds the `link`, this once, for you to give to the customer.",
+    )
 
 
 class VerdictsShape(serializers.Serializer[Any]):
@@ -193,12 +206,16 @@ class SurveyView(OfTickets):
     def rows(self) -> QuerySet[Survey]:
         return Survey.objects.select_related("brand", "asked_by")
 
-    @extend_schema(request=SurveyInput, responses={201: SurveySerializer}, parameters=[KEY])
+    @extend_schema(request=SurveyInput, responses={201: AskedSerializer}, parameters=[KEY])
     @idempotent
     def create(self, request: Request) -> Response:
         """Ask now. 409 in words where they must not be asked."""
-        ticket = self.ticket_asked(self.body(SurveyInput)["ticket"], "survey.ask")
-        return self.shown(surveys.ask(ticket.pk, self.me).pk, 201)
+        given = self.body(SurveyInput)
+        ticket = self.ticket_asked(given["ticket"], "survey.ask")
+        hand_over = given.get("hand_over", False)
+        row = surveys.ask(ticket.pk, self.me, hand_over=hand_over)
+        shown = self.get_serializer(self.rows().get(pk=row.pk)).data
+        return Response({**shown, "link": links.absolute(surveys.path_of(row)) if hand_over else None}, status=201)
 
     @extend_schema(
         responses=VerdictsShape,

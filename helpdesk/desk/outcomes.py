@@ -13,10 +13,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
+from helpdesk import links
 from helpdesk.desk.forms import sent_before
 from helpdesk.desk.inbox_views import chosen_brands
 from helpdesk.desk.tickets import back_to, demand, me, verb, visible
@@ -86,7 +88,13 @@ def _concessions(request: HttpRequest, row: Ticket) -> list[dict[str, Any]]:
 
 @verb("survey.ask")
 def ask(request: HttpRequest, row: Ticket) -> str:
-    surveys.ask(row.pk, me(request))
+    hand_over = request.POST.get("how") == "link"
+    found = surveys.ask(row.pk, me(request), hand_over=hand_over)
+    if hand_over:
+        address = links.absolute(surveys.path_of(found))
+        return format_html(
+            '{} <a href="{}">{}</a>', _("Give them this link; it works once, for 14 days:"), address, address
+        )
     return _("Asked, privately; the answer comes here.")
 
 

@@ -55,5 +55,5 @@ class Survey(BrandRow):
             models.Index(fields=["send_at"], condition=Q(state="planned"), name="survey_due"),
             models.Index(fields=["expires_at"], condition=Q(state="sent"), name="survey_ending"),
             models.Index(fields=["brand", "created_at", "id"], name="survey_created"),
-            models.Index(fields=["brand", "answered_at"], condition=Q(state="answered"), name="survey_answered"),
+            models.Index(fields=["brand", "sent_at"], condition=Q(sent_at__isnull=False), name="survey_asked"),
         ]

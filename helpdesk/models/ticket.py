@@ -127,6 +127,15 @@ class Ticket(BrandRow):
             models.Index(
                 fields=["brand", "level", "next_due_at", "id"], condition=Q(level__gt=1), name="ticket_raised"
             ),
+            # what became of it
+            models.Index(
+                fields=["brand", "last_inbound_at", "id"], condition=OPEN & Q(verdict="unhappy"), name="ticket_unhappy"
+            ),
+            models.Index(
+                fields=["brand", "created_at"],
+                condition=Q(intent="praise") | Q(verdict="satisfied"),
+                name="ticket_well_spoken",
+            ),
             # all of it, by each ordering
             models.Index(fields=["brand", "next_due_at", "id"], name="ticket_due"),
             models.Index(fields=["brand", "last_inbound_at", "id"], name="ticket_heard"),

@@ -77,8 +77,9 @@ def _plan(ticket: Ticket, user: User | None, at: dt.datetime) -> Survey:
 
 
 @transaction.atomic
-def ask(ticket_id: int, user: User) -> Survey:
-    """Ask now, by hand. Conflict where nobody may be asked, in words."""
+def ask(ticket_id: int, user: User, *, hand_over: bool = False) -> Survey:
+    """Ask now, by hand; with `hand_over` nothing is sent: the user gives the link to the customer (`links.absolute(path_of(…))`),
+    on the phone or at the counter. Conflict where nobody may be asked, in words."""
     ticket, now = locked(ticket_id), timezone.now()
     if ticket.state != TicketState.RESOLVED:
         raise Conflict(_("Ask when it is resolved."))
@@ -86,7 +87,7 @@ def ask(ticket_id: int, user: User) -> Survey:
         raise Conflict(_("They have been asked, and may still answer."))
     row = Survey.objects.select_for_update(of=("self",)).filter(ticket=ticket, state=State.PLANNED).first()
     row = row or _plan(ticket, user, now)
-    why = _send(row, ticket, now)
+    why = _send(row, ticket, now, hand_over=hand_over)
     if why:
         raise Conflict(wording(why))
     return row
@@ -122,7 +123,7 @@ def send(now: dt.datetime) -> int:
     return len(found)
 
 
-def _send(row: Survey, ticket: Ticket, now: dt.datetime) -> str:
+def _send(row: Survey, ticket: Ticket, now: dt.datetime, *, hand_over: bool = False) -> str:
     """Ask; the ticket is locked by the caller. Why not, as a code, where it must not be."""
     person = Customer.objects.select_for_update(of=("self",)).get(pk=ticket.customer_id)
     asked = Survey.objects.filter(ticket__customer=person, sent_at__gt=now - APART).exclude(pk=row.pk)
@@ -137,14 +138,14 @@ def _send(row: Survey, ticket: Ticket, now: dt.datetime) -> str:
     why = next((code for code, holds in reasons if holds), "")
     if why:
         return why
-    try:
-        with transaction.atomic():
-            said = replies.say_automatically(
-                ticket.pk, worded(ticket, person, link), Visibility.PRIVATE, ticket.assignee
-            )
-    except Refused:
-        return "unreachable"
-    row.state, row.sent_at, row.expires_at, row.delivery = State.SENT, now, now + VALID, said
+    if not hand_over:
+        try:
+            with transaction.atomic():
+                words = worded(ticket, person, link)
+                row.delivery = replies.say_automatically(ticket.pk, words, Visibility.PRIVATE, ticket.assignee)
+        except Refused:
+            return "unreachable"
+    row.state, row.sent_at, row.expires_at = State.SENT, now, now + VALID
     row.save(update_fields=["state", "sent_at", "expires_at", "delivery"])
     _happened("sent", row, row.asked_by)
     return ""
@@ -252,7 +253,7 @@ def wording(code: str) -> str:
         "praise": _("They praised us: nobody asks whether that is settled."),
         "monthly": _("They were asked within the last 30 days."),
         "no_address": _("We do not know our own address: set HELPDESK_BASE_URL."),
-        "unreachable": _("They cannot be written to privately there. Give them the link yourself."),
+        "unreachable": _("They cannot be written to privately there. Give them a link yourself."),
     }
     return words.get(code, code)
 

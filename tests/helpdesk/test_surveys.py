@@ -257,3 +257,23 @@ def test_on_the_ticket_and_by_hand(world: World) -> None:
     assert key not in world.api(world.agent).get(f"/api/v1/messages/?ticket={ticket.pk}").content.decode()
     surveys.answer(Survey.objects.get().pk, 4)
     assert "Satisfied" in desk.get(f"/desk/tickets/{ticket.pk}/").content.decode()
+
+
+def test_who_cannot_be_written_to_is_given_the_link(world: World, client: Client) -> None:
+    ticket = settled(world)
+    Survey.objects.all().delete()
+    Ticket.objects.filter(pk=ticket.pk).update(channel=_public_only(ticket))
+    desk = world.desk(world.agent)
+    refused = desk.post(f"/desk/tickets/{ticket.pk}/ask/")
+    assert (refused.status_code, "Give them a link yourself" in refused.content.decode()) == (409, True)
+    page = desk.post(f"/desk/tickets/{ticket.pk}/ask/", {"how": "link"}, follow=True).content.decode()
+    row = Survey.objects.get()
+    assert (row.state, row.delivery) == ("sent", None)
+    assert surveys.path_of(row) in page
+    assert client.post(surveys.path_of(row), {"score": "4"}).status_code == 302
+    other = settled(world, who="bo")
+    Survey.objects.filter(ticket=other).delete()
+    body = {"ticket": other.pk, "hand_over": True}
+    asked = world.api(world.agent).post("/api/v1/surveys/", body, format="json").json()
+    assert asked["link"].endswith(surveys.path_of(Survey.objects.get(ticket=other)))
+    assert "link" not in world.api(world.agent).get(f"/api/v1/surveys/{asked['id']}/").json()
