@@ -15,19 +15,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import events, summary
 from helpdesk.models import (
+    Alert,
     BrandCounter,
+    Cause,
     CloseReason,
     Customer,
     DeliveryPart,
     FollowUp,
     GuardRaise,
     IdempotencyRecord,
+    Incident,
     Lesson,
     Likeness,
     Message,
@@ -159,12 +162,23 @@ def _take_out_of_others_words(erased: Erased) -> None:
     for version in MessageVersion.objects.filter(message__ticket__in=tickets).exclude(text="").iterator():
         if pattern.search(version.text):
             MessageVersion.objects.filter(pk=version.pk).update(text=pattern.sub(GONE, version.text))
-    for lesson in Lesson.objects.filter(ticket__in=tickets):
-        said = {name: pattern.sub(GONE, getattr(lesson, name))[:300] for name in ("recommendation", "answer")}
-        Lesson.objects.filter(pk=lesson.pk).update(**said)
+    lessons = Lesson.objects.filter(ticket__in=tickets)
+    _scrub(pattern, lessons, "recommendation", "answer")
+    _scrub(pattern, Cause.objects.filter(lessons__in=lessons), "name")
+    _scrub(pattern, Incident.objects.filter(affected__ticket__in=tickets), "title", "cause", "lesson")
     for ticket in Ticket.objects.filter(pk__in=tickets).exclude(subject=""):
         if pattern.search(ticket.subject):
             Ticket.objects.filter(pk=ticket.pk).update(subject=pattern.sub(GONE, ticket.subject))
+
+
+def _scrub(pattern: re.Pattern[str], rows: QuerySet[Any], *columns: str) -> None:
+    """Take the names out of lines that colleagues wrote."""
+    for row in rows.distinct():
+        said = {name: pattern.sub(GONE, getattr(row, name)) for name in columns if pattern.search(getattr(row, name))}
+        if "name" in said:  # names of causes are told apart
+            said["name"] = f"{said['name']} ({row.pk})"
+        for name, line in said.items():
+            type(row)._default_manager.filter(pk=row.pk).update(**{name: line[: row._meta.get_field(name).max_length]})
 
 
 def _close(tickets: Collection[Ticket], now: dt.datetime) -> None:
@@ -202,6 +216,7 @@ def _blank_answers(erased: Erased) -> None:
     for model, column, rows in (
         (IdempotencyRecord, "body", IdempotencyRecord.objects.filter(brand=erased.brand_id)),
         (Notice, "params", Notice.objects.filter(brand=erased.brand_id)),
+        (Alert, "params", Alert.objects.filter(brand=erased.brand_id)),
     ):
         _delete_naming(model, column, rows, erased)
 

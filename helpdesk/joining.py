@@ -30,6 +30,7 @@ from helpdesk.models import (
     MessageKind,
     Participant,
     Profile,
+    StatementCopy,
     Survey,
     Thread,
     Ticket,
@@ -67,6 +68,7 @@ def merge(ticket_id: int, into_id: int, user: User) -> Ticket:
     FollowUp.objects.filter(ticket=gone, done_at=None).update(ticket=kept)
     Concession.objects.filter(ticket=gone).update(ticket=kept)
     Survey.objects.filter(ticket=gone, state=Survey.State.PLANNED).update(state=Survey.State.SKIPPED, skipped="merged")
+    StatementCopy.objects.filter(ticket=gone).exclude(statement__copies__ticket=kept).update(ticket=kept)
     Affected.objects.filter(ticket=gone).exclude(incident__affected__ticket=kept).update(ticket=kept)
     Participant.objects.filter(ticket=gone).update(ticket=kept)
     deadlines.drop(gone, now)

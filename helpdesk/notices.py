@@ -42,6 +42,12 @@ def settle(brand: Brand | int, key: str) -> None:
     )
 
 
+def settle_all(brand: Brand | int, *codes: str, link: str = "") -> None:
+    """All of these codes, or those that lead to `link`, are over."""
+    rows = Notice.objects.filter(brand_id=getattr(brand, "pk", brand), code__in=codes, settled_at=None)
+    (rows.filter(link=link) if link else rows).update(settled_at=timezone.now())
+
+
 def for_user(user: User) -> QuerySet[Notice]:
     """The notices this user's roles reach, newest first."""
     rows = Notice.objects.none()

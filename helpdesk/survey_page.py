@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from helpdesk.models import Survey
+from helpdesk.permissions import role_of
 from helpdesk.workflow import surveys
 from helpdesk.workflow.verbs import Conflict, Refused
 
@@ -54,6 +55,8 @@ def survey(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404
     form = AnswerForm(request.POST or None)
     status = 200
+    if request.method == "POST" and role_of(request.user, row.brand_id) is not None:
+        return _page(request, row, form, 403, _("You work for this brand: only the customer can answer this."))
     if request.method == "POST":
         if form.is_valid():
             try:

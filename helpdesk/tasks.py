@@ -74,7 +74,7 @@ def tell_the_affected() -> None:
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
 def send_alerts() -> None:
     until = time.monotonic() + TURN
-    while alerts.send(timezone.now()) and time.monotonic() < until:
+    while alerts.send(timezone.now(), until) and time.monotonic() < until:
         pass
 
 
@@ -84,3 +84,8 @@ def look_for_alike() -> None:
     for brand_id in likeness.brands_to_look_at(timezone.now()):
         while likeness.look(brand_id, timezone.now()):
             pass
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def catch_up_on_likeness() -> None:
+    likeness.catch_up(timezone.now())

@@ -20,7 +20,7 @@ from django.db import connection
 from django.utils import timezone
 
 from helpdesk import files
-from helpdesk.models import Brand, Event, IdempotencyRecord
+from helpdesk.models import Alert, Brand, Event, IdempotencyRecord
 from mentions import accounts, delivery, polling, pushes, reading_back
 from mentions.alive import still_here
 from mentions.models import Gap, KeptSession, Payload, Quarantine, Source
@@ -122,6 +122,7 @@ def tidy() -> None:
     files.sweep(86_400, now.timestamp())
     Quarantine.objects.filter(settled_at__lt=now - dt.timedelta(days=30)).delete()
     KeptSession.objects.filter(kept_at__lt=now - dt.timedelta(days=2)).delete()
+    Alert.objects.filter(created_at__lt=now - dt.timedelta(days=30)).delete()
     IdempotencyRecord.objects.filter(created_at__lt=now - dt.timedelta(days=2)).delete()
     for brand in Brand.objects.all():
         kept_from = now - dt.timedelta(days=brand.keep_event_days)

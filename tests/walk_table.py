@@ -293,6 +293,7 @@ API = [
     api("surveys/", GET=LOOK, POST=post(AGENT, 201, count(Survey), lambda s: {"ticket": s.north.asked.pk}, outside=400)),
     api("surveys/<pk>/", "survey", GET=LOOK),
     api("surveys/verdicts/", GET=LOOK),
+    api("surveys/hand-over/", POST=Rule(AGENT, 409, lambda s: {"ticket": s.north.asked.pk}, outside=400)),  # they can be written to
     api("lessons/", GET=LOOK, POST=post(AGENT, 201, count(Lesson), lesson, outside=400)),
     api("lessons/<pk>/", "lesson", GET=LOOK),
     api("lessons/causes/", GET=LOOK),

@@ -161,12 +161,15 @@ class SurveySerializer(BrandNamed):
         return surveys.wording(row.skipped) if row.skipped else ""
 
 
-class AskedSerializer(SurveySerializer):
-    link = serializers.CharField(allow_null=True, help_text="Where it is handed over; never shown again.")
+class HandedOverSerializer(SurveySerializer):
+    link = serializers.SerializerMethodField(help_text="For the customer alone; it works once, for 14 days.")
 
     class Meta(SurveySerializer.Meta):
         fields = [*SurveySerializer.Meta.fields, "link"]
         read_only_fields = fields
+
+    def get_link(self, row: Survey) -> str:
+        return links.absolute(surveys.path_of(row))
 
 
 class SurveyFilter(BrandFilter):
@@ -177,10 +180,6 @@ class SurveyFilter(BrandFilter):
 
 class SurveyInput(StrictSerializer):
     ticket = key(help_text="A resolved one.")
-    hand_over = serializers.BooleanField(
-        required=False,
-        help_text="Nothing is sent: the answer holds the `link`, this once, for you to give to the customer.",
-    )
 
 
 class VerdictsShape(serializers.Serializer[Any]):
@@ -200,22 +199,26 @@ class SurveyView(OfTickets):
 
     serializer_class = SurveySerializer
     filterset_class = SurveyFilter
-    needs = {"create": "survey.ask"}
+    needs = {"create": "survey.ask", "hand_over": "survey.ask"}
     default_ordering = "-created"
 
     def rows(self) -> QuerySet[Survey]:
         return Survey.objects.select_related("brand", "asked_by")
 
-    @extend_schema(request=SurveyInput, responses={201: AskedSerializer}, parameters=[KEY])
+    @extend_schema(request=SurveyInput, responses={201: SurveySerializer}, parameters=[KEY])
     @idempotent
     def create(self, request: Request) -> Response:
         """Ask now. 409 in words where they must not be asked."""
-        given = self.body(SurveyInput)
-        ticket = self.ticket_asked(given["ticket"], "survey.ask")
-        hand_over = given.get("hand_over", False)
-        row = surveys.ask(ticket.pk, self.me, hand_over=hand_over)
-        shown = self.get_serializer(self.rows().get(pk=row.pk)).data
-        return Response({**shown, "link": links.absolute(surveys.path_of(row)) if hand_over else None}, status=201)
+        ticket = self.ticket_asked(self.body(SurveyInput)["ticket"], "survey.ask")
+        return self.shown(surveys.ask(ticket.pk, self.me).pk, 201)
+
+    @extend_schema(request=SurveyInput, responses=HandedOverSerializer)
+    @action(detail=False, methods=["post"], url_path="hand-over", filterset_class=None)
+    def hand_over(self, request: Request) -> Response:
+        """The link to give to who cannot be written to privately; the same again gives the same. 409 where they can."""
+        ticket = self.ticket_asked(self.body(SurveyInput)["ticket"], "survey.ask")
+        row = surveys.hand_over(ticket.pk, self.me)
+        return Response(HandedOverSerializer(self.rows().get(pk=row.pk)).data)
 
     @extend_schema(
         responses=VerdictsShape,
@@ -234,7 +237,7 @@ class SurveyView(OfTickets):
 
 def days_of(request: Request) -> int:
     raw = request.query_params.get("days", "90")
-    if not (raw.isascii() and raw.isdigit() and 1 <= int(raw[:6]) <= 730):
+    if not (raw.isascii() and raw.isdigit() and len(raw) <= 3 and 1 <= int(raw) <= 730):
         raise refused("days", _("A whole number from 1 to 730."))
     return int(raw)
 

@@ -92,6 +92,8 @@ class Resource(viewsets.GenericViewSet[Any]):
     def brand_asked(self, slug: str | None, needs: str) -> Brand:
         """The brand a body names; the only one where it names none."""
         mine = Brand.objects.visible_to(self.me)
+        if slug and not slug.isprintable():
+            raise Refused("brand", "unknown", _("There is no brand of that name for you."))
         found = list(mine.filter(slug=slug)[:1] if slug else mine[:2])
         if len(found) != 1:
             if slug:

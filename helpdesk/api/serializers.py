@@ -209,11 +209,11 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         read_only_fields = fields
 
     def get_text(self, row: Message) -> str:
-        return links.without_keys(row.text) if row.is_automatic else row.text
+        return links.without_keys(row.text)
 
     def get_quoted(self, row: Message) -> str:
         body = getattr(row, "body", None)
-        return body.quoted if body is not None else ""
+        return links.without_keys(body.quoted) if body is not None else ""
 
     def get_reasons(self, row: Message) -> list[dict[str, Any]]:
         return [{**reason, "words": ports.reason_words(reason)} for reason in row.reasons]

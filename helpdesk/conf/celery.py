@@ -40,6 +40,7 @@ app.conf.update(
         "look-for-due-work": {"task": "mentions.tasks.wake", "schedule": float(settings.TICK_SECONDS)},
         "look-up-the-ladder": {"task": "helpdesk.tasks.look", "schedule": float(settings.TICK_SECONDS)},
         "look-for-alike": {"task": "helpdesk.tasks.look_for_alike", "schedule": 30.0},
+        "catch-up-on-likeness": {"task": "helpdesk.tasks.catch_up_on_likeness", "schedule": 3600.0},
         "tidy": {"task": "mentions.tasks.tidy", "schedule": 3600.0},
     },
 )

@@ -250,6 +250,7 @@ SPECTACULAR_SETTINGS = {
         "FollowUpKindEnum": "helpdesk.models.FollowUp.Kind",
         "DeadlineKindEnum": "helpdesk.models.Deadline.Kind",
         "ConcessionKindEnum": "helpdesk.models.Concession.Kind",
+        "SurveyStateEnum": "helpdesk.models.Survey.State",
         "StatementKindEnum": "helpdesk.models.Statement.Kind",
         "GuardEnum": "helpdesk.workflow.guards.GUARDS",
     },

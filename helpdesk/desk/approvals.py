@@ -91,9 +91,13 @@ def decide(request: HttpRequest, approval_id: int) -> HttpResponse:
         else:
             raise Refused("decision", "unknown", _("Choose to approve or to refuse it."))
     except PermissionRefused as refusal:
-        raise PermissionDenied(str(refusal)) from refusal
+        if not approvals.may_decide(row, me(request)):
+            raise PermissionDenied(str(refusal)) from refusal
+        flash.error(request, str(refusal))
     except (Refused, Conflict) as error:
         flash.error(request, str(error))
+        if request.POST.get("text"):
+            flash.info(request, _("What you wrote: %(text)s") % {"text": request.POST["text"][:2000]})
     if row.ticket_id is None:
         assert row.statement is not None
         return redirect("desk:incident", incident_id=row.statement.incident_id)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_GET
 
-from helpdesk import files
+from helpdesk import files, links
 from helpdesk.models import Attachment, MessageBody
 from helpdesk.text.markup import shown_html
 
@@ -48,7 +48,7 @@ def html(request: HttpRequest, message_id: int) -> HttpResponseBase:
     """The HTML of a message; with `?pictures=1` pictures from the network are shown, which tells who sent it."""
     body = get_object_or_404(MessageBody.objects.visible_to(request.user), message=message_id)
     pictures = request.GET.get("pictures") == "1"
-    answer = HttpResponse(shown_html(body.html, pictures=pictures))
+    answer = HttpResponse(shown_html(links.without_keys(body.html), pictures=pictures))
     answer["Referrer-Policy"] = "no-referrer"
     answer["Cache-Control"] = "private, no-store"
     policy = {**QUIET, "img-src": ["data:", "https:"]} if pictures else QUIET

@@ -68,7 +68,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         **site.each_context(request), "open": rows.filter(state="open").order_by("-id")[:MOST],
         "over": rows.filter(state="resolved").order_by("-id")[:20], "begun": begun, "alike": _alike(request, alike), "error": said,
-        "words": likeness.first_words([begun.pk]).get(begun.pk, "") if begun is not None else "", "title_given": request.POST.get("title", ""), "title": _("Incidents"),
+        "words": likeness.first_words([begun.pk]).get(begun.pk, "") if begun is not None else "", "title_given": request.POST.get("title", ""), "may_edit": begun is not None and may(request.user, "incident.edit", begun.brand_id), "title": _("Incidents"),
     }  # fmt: skip
     return TemplateResponse(request, "desk/incidents.html", context, status=status)
 
@@ -114,6 +114,7 @@ def _page(
         **site.each_context(request), "row": row, "statements": statements, "affected": affected, "summary": found, "first_word": 60 * (found.minutes_to_first_word or 0),
         "passed": passed[:20], "alike": _alike(request, incidents.suggested(row, now)) if is_open else [],
         "supporters": reports.supporters(row, now), "draft": draft or {}, "kinds": Statement.Kind.choices, "is_open": is_open,
+        "is_silent": not any(one.text and one.state in (Statement.State.GOING, Statement.State.DONE) for one in statements),
         "is_going": any(one.state == Statement.State.GOING for one in statements),
         "may_edit": may(request.user, "incident.edit", row.brand_id), "may_say": may(request.user, "incident.say", row.brand_id),
         "may_end": may(request.user, "incident.resolve", row.brand_id), "title": row.title,
@@ -133,12 +134,21 @@ def verb(needs: str) -> Callable[[Callable[[HttpRequest, Incident], str]], Calla
                 with transaction.atomic():
                     said = _("This was done already.") if sent_before(request) else act(request, row)
             except Refused as refusal:
-                draft = {**request.POST.dict(), "error": refusal.text, "field": refusal.field}
+                draft = {
+                    **request.POST.dict(),
+                    "error": refusal.text,
+                    "field": refusal.field,
+                    "is_said": "kind" in request.POST,
+                }
                 return _page(request, _visible(request, incident_id), draft=draft, status=400)
             except PermissionRefused as refusal:
                 raise PermissionDenied(str(refusal)) from refusal
             except Conflict as conflict:
-                draft = {**request.POST.dict(), "error": str(conflict)}
+                draft = {
+                    **request.POST.dict(),
+                    "error": str(conflict),
+                    "is_said": "kind" in request.POST and row.state == Incident.State.OPEN,
+                }
                 return _page(request, _visible(request, incident_id), draft=draft, status=409)
             flash.success(request, said)
             return redirect("desk:incident", incident_id=row.pk)

@@ -22,11 +22,12 @@ from helpdesk import links
 from helpdesk.desk.forms import sent_before
 from helpdesk.desk.inbox_views import chosen_brands
 from helpdesk.desk.tickets import back_to, demand, me, verb, visible
-from helpdesk.models import Affected, Approval, Brand, Concession, Lesson, Survey, Ticket
+from helpdesk.models import Affected, Approval, Concession, Lesson, Survey, Ticket
 from helpdesk.permissions import may
+from helpdesk.ports import ports
 from helpdesk.reports import outcomes as reports
 from helpdesk.states import TicketState
-from helpdesk.workflow import approvals, concessions, lessons, surveys
+from helpdesk.workflow import approvals, concessions, lessons, replies, surveys
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 
 VERBS = ("ask", "offer", "learn")
@@ -58,11 +59,14 @@ def beside(request: HttpRequest, row: Ticket) -> dict[str, Any]:
 def _asked(request: HttpRequest, row: Ticket) -> dict[str, Any]:
     """The latest question to the customer, and whether one may be asked now."""
     latest = Survey.objects.filter(ticket=row).order_by("-id").first()
-    is_out = latest is not None and latest.state == Survey.State.SENT
+    is_out = latest is not None and latest.state == Survey.State.SENT and latest.delivery_id is not None
+    is_settled = row.state == TicketState.RESOLVED
     return {
         "row": latest,
         "why_not": surveys.wording(latest.skipped) if latest is not None and latest.skipped else "",
-        "may_ask": row.state == TicketState.RESOLVED and not is_out and may(request.user, "survey.ask", row.brand_id),
+        "may_hand_over": is_settled
+        and not ports.mouth.ability(row.channel, "private", replies.reply_target(row, "private")).allowed,
+        "may_ask": is_settled and not is_out and may(request.user, "survey.ask", row.brand_id),
     }
 
 
@@ -79,8 +83,11 @@ def _concessions(request: HttpRequest, row: Ticket) -> list[dict[str, Any]]:
             {
                 "row": concession,
                 "approval": approval,
-                "may_decide": approval is not None and approvals.may_decide(approval, user),
-                "may_withdraw": concession.state in ("asked", "approved") and concession.asked_by_id == user.pk,
+                "may_decide": approval is not None
+                and approvals.may_decide(approval, user)
+                and concessions.may_decide(concession, user, Decimal(0)),
+                "may_withdraw": concession.state in ("asked", "approved")
+                and (concession.asked_by_id == user.pk or may(user, "ticket.reassign", row.brand_id)),
             }
         )
     return found
@@ -88,22 +95,22 @@ def _concessions(request: HttpRequest, row: Ticket) -> list[dict[str, Any]]:
 
 @verb("survey.ask")
 def ask(request: HttpRequest, row: Ticket) -> str:
-    hand_over = request.POST.get("how") == "link"
-    found = surveys.ask(row.pk, me(request), hand_over=hand_over)
-    if hand_over:
-        address = links.absolute(surveys.path_of(found))
-        return format_html(
-            '{} <a href="{}">{}</a>', _("Give them this link; it works once, for 14 days:"), address, address
-        )
+    if request.POST.get("how") == "link":
+        address = links.absolute(surveys.path_of(surveys.hand_over(row.pk, me(request))))
+        return format_html("{} <code>{}</code>", _("Give them this link; it works once, for 14 days:"), address)
+    surveys.ask(row.pk, me(request))
     return _("Asked, privately; the answer comes here.")
 
 
 def amount_of(raw: str) -> Decimal:
     """As people write it: 12.50 or 12,50."""
     try:
-        return Decimal(raw.strip().replace(",", ".").replace("\N{NO-BREAK SPACE}", ""))
+        found = Decimal(raw.strip().replace(",", ".").replace("\N{NO-BREAK SPACE}", ""))
     except InvalidOperation:
-        raise Refused("amount", "invalid", _("Write the amount as a number, such as 12.50.")) from None
+        found = Decimal("NaN")
+    if not found.is_finite() or not -concessions.MOST <= found <= concessions.MOST:
+        raise Refused("amount", "invalid", _("Write the amount as a number, such as 12.50."))
+    return found
 
 
 @verb("concession.ask")
@@ -130,8 +137,7 @@ def scale(request: HttpRequest, ticket_id: int) -> HttpResponse:
     demand(request, "concession.ask", row.brand_id)
     found = concessions.scale(row, timezone.now())
     try:
-        amount = amount_of(request.GET.get("amount", "0") or "0")
-        cost = found.cost(amount) if amount.is_finite() else Decimal(0)
+        cost = found.cost(amount_of(request.GET.get("amount", "0") or "0"))
     except Refused:
         cost = Decimal(0)
     limit = concessions.limit_of(me(request), row.brand_id)
@@ -205,10 +211,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     kinds = dict(Concession.Kind.choices)
     rows = reports.concessions(brands, since)
     granted = [{"row": one, "name": kinds.get(one.kind, one.kind)} for one in rows]
-    currency = Brand.objects.filter(pk__in=brands).order_by("id").values_list("currency", flat=True).first() or ""
     context = {
-        **site.each_context(request), "said": said, "bars": bars, "granted": granted, "days": days, "spans": list(SPANS), "currency": currency,
-        "total": sum((one.sum for one in rows), Decimal(0)), "title": _("How it went"),
+        **site.each_context(request), "said": said, "bars": bars, "granted": granted, "days": days, "spans": list(SPANS),
+        "totals": reports.totals(rows), "title": _("How it went"),
         "unhappy": Ticket.objects.visible_to(request.user).filter(brand__in=brands, verdict="unhappy").open().select_related("customer").order_by("-last_inbound_at")[:10],
     }  # fmt: skip
     return TemplateResponse(request, "desk/outcomes.html", context)

@@ -268,8 +268,10 @@ def telling(request: HttpRequest) -> HttpResponse:
     error, status = "", 200
     if request.method == "POST":
         try:
-            alerts.set_hook(brand.pk, me(request), request.POST.get("chat_hook", ""))
-            flash.success(request, _("Kept, sealed."))
+            given, is_removed = request.POST.get("chat_hook", "").strip(), "remove" in request.POST
+            if is_removed or given:
+                alerts.set_hook(brand.pk, me(request), "" if is_removed else given)
+                flash.success(request, _("Removed.") if is_removed else _("Kept, sealed."))
             return redirect("desk:telling")
         except Refused as refusal:
             error, status = refusal.text, 400

@@ -41,6 +41,7 @@ from helpdesk.workflow.guards import Finding
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 
 MOST_MESSAGES = 200
+BESIDE = ("offer", "learn")  # forms beside the conversation, which show themselves what was wrong with them
 
 
 def visible(request: HttpRequest, ticket_id: int) -> Ticket:
@@ -70,6 +71,9 @@ def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = N
 
     context |= {
         "outcome": outcomes.beside(request, row),
+        "again": {**draft["beside"], "error": draft["error"], "about": draft["about"]}
+        if draft and draft.get("beside") is not None
+        else {},
         "cool": timezone.now() + following_up.COOL,
         "person": _person(request, row),
         "follow_ups": follow_ups.beside(row),
@@ -209,7 +213,7 @@ def _composer(row: Ticket, conversation: list[Message], draft: dict[str, Any]) -
         or (draft.get("rather") in modes and draft["rather"])
         or (modes[0] if modes else "call" if row.platform == "manual" else "note"),
         "text": draft.get("text", ""),
-        "error": draft.get("error", ""),
+        "error": "" if draft.get("beside") is not None else draft.get("error", ""),
         "findings": draft.get("findings", []),
     }
 
@@ -259,6 +263,8 @@ def verb(
                     "text": request.POST.get("text", ""),
                     "mode": request.POST.get("mode", ""),
                     "error": refusal.text,
+                    "beside": request.POST.dict() if act.__name__ in BESIDE else None,
+                    "about": act.__name__,
                 }
                 return _page(request, visible(request, ticket_id), draft=draft, status=400)
             except Asked as asked:

@@ -72,6 +72,7 @@ def insert_all(rows: Sequence[models.Model]) -> None:
     columns = ", ".join(quoted(str(field.column)) for field in fields)
     written = [(field, isinstance(field, models.JSONField)) for field in fields]
     with (
+        connection.wrap_database_errors,
         connection.cursor() as cursor,
         cursor.copy(f"COPY {quoted(meta.db_table)} ({columns}) FROM STDIN") as copy,
     ):

@@ -53,9 +53,10 @@ def verdicts(brands: Sequence[int], since: dt.datetime) -> Verdicts:
 
 
 class Granted(NamedTuple):
-    """Concessions of one kind since a day: how many in each state, and what was granted in all."""
+    """Concessions of one kind and currency since a day: how many in each state, and what was granted in all."""
 
     kind: str
+    currency: str
     granted: int
     approved: int
     asked: int
@@ -69,16 +70,27 @@ class Granted(NamedTuple):
 
 
 def concessions(brands: Sequence[int], since: dt.datetime) -> list[Granted]:
-    """By kind, the dearest first."""
-    rows = Concession.objects.filter(brand__in=brands, created_at__gte=since).values("kind", "state")
-    found: dict[str, dict[str, tuple[int, Decimal]]] = {}
-    for row in rows.annotate(count=Count("id"), spent=Sum("amount")):
-        found.setdefault(row["kind"], {})[row["state"]] = (row["count"], row["spent"])
+    """By kind and currency, the dearest first."""
+    rows = Concession.objects.filter(brand__in=brands, created_at__gte=since)
+    counted = rows.values("kind", "brand__currency", "state").annotate(count=Count("id"), spent=Sum("amount"))
+    found: dict[tuple[str, str], dict[str, tuple[int, Decimal]]] = {}
+    for row in counted:
+        place = found.setdefault((row["kind"], row["brand__currency"]), {})
+        place[row["state"]] = (row["count"], row["spent"])
     nothing = (0, Decimal(0))
     made = []
-    for kind, states in found.items():
+    for (kind, currency), states in found.items():
         granted, approved, asked, refused = (
             states.get(state, nothing)[0] for state in ("granted", "approved", "asked", "refused")
         )
-        made.append(Granted(kind, granted, approved, asked, refused, states.get("granted", nothing)[1]))
-    return sorted(made, key=lambda one: (-one.sum, one.kind))
+        spent = states.get("granted", nothing)[1]
+        made.append(Granted(kind, currency, granted, approved, asked, refused, spent))
+    return sorted(made, key=lambda one: (-one.sum, one.kind, one.currency))
+
+
+def totals(rows: Sequence[Granted]) -> list[tuple[str, Decimal]]:
+    """What was granted in all, by currency: euros and crowns do not add up."""
+    found: dict[str, Decimal] = {}
+    for row in rows:
+        found[row.currency] = found.get(row.currency, Decimal(0)) + row.sum
+    return sorted(found.items())

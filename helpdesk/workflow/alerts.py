@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from smtplib import SMTPException
 from typing import Any
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from helpdesk import events, links, notices
-from helpdesk.models import Alert, Brand, User
+from helpdesk.models import Alert, Brand, Membership, User
 from helpdesk.net import HttpClient, NetError, checked_url
 from helpdesk.permissions import Role
 from helpdesk.seal import Unreadable, seal, unseal
@@ -29,6 +30,7 @@ from helpdesk.workflow.verbs import Refused
 log = logging.getLogger(__name__)
 
 BATCH, MOST_ATTEMPTS = 50, 8
+PATIENCE = 5.0  # seconds for a chat to take a line: others wait
 LEASE = dt.timedelta(minutes=5)
 DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 
@@ -72,8 +74,8 @@ def due(now: dt.datetime) -> bool:
     return Alert.objects.filter(sent_at=None, failed_at=None, due_at__lte=now).exists()
 
 
-def send(now: dt.datetime) -> int:
-    """Send those that are due; how many were tried."""
+def send(now: dt.datetime, until: float = float("inf")) -> int:
+    """Send those that are due, while the clock (`time.monotonic`) is before `until`; how many were tried."""
     found = list(
         Alert.objects.filter(sent_at=None, failed_at=None, due_at__lte=now)
         .order_by("due_at")
@@ -81,6 +83,8 @@ def send(now: dt.datetime) -> int:
     )
     tried = 0
     for key in found:
+        if time.monotonic() >= until:
+            break
         row = _claimed(key, now)
         if row is not None:
             tried += 1
@@ -123,6 +127,9 @@ def _try(row: Alert, now: dt.datetime) -> None:
             )
         else:
             row.due_at = now + dt.timedelta(minutes=2**row.attempts)
+            if row.by == Alert.By.HOOK:  # the others would wait for the same
+                others = Alert.objects.filter(brand=row.brand_id, by=row.by, sent_at=None, failed_at=None)
+                others.filter(due_at__lt=row.due_at).update(due_at=row.due_at)
     else:
         row.sent_at, row.problem = now, ""
         notices.settle(row.brand_id, f"alerts:{row.by}")
@@ -149,6 +156,9 @@ def _by_email(row: Alert) -> None:
     if settings.EMAIL_BACKEND == DUMMY:
         raise _Failed(_("no mail server is set: HELPDESK_MAIL_URL"), permanent=True)
     assert row.user is not None
+    works_here = Membership.objects.filter(brand=row.brand_id, user=row.user, user__is_active=True)
+    if not works_here.exists():
+        raise _Failed(_("they no longer work for the brand"), permanent=True)
     subject, text, address = said(row)
     body = "\n\n".join(part for part in (subject, text, address) if part)
     try:
@@ -164,7 +174,7 @@ def _by_hook(row: Alert) -> None:
     subject, text, link = said(row)
     line = " ".join(part for part in (subject, text, link) if part)
     escaped = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")  # as Slack's format asks
-    with HttpClient() as client:
+    with HttpClient(seconds=PATIENCE) as client:
         try:
             answer = client.request("POST", address, body={"text": escaped})
         except NetError as error:

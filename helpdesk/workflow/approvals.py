@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from django.db.models import Q
+from django.utils import timezone
+
 from helpdesk import events, notices
 from helpdesk.models import FRONT_LINE, Approval, Delivery, Escalation, Level, Ticket, User
-from helpdesk.permissions import RANK, Role, role_of
+from helpdesk.permissions import RANK, Role, may, role_of
 from helpdesk.workflow.duty import House
 
 LONGEST = dt.timedelta(days=1)  # to decide, where the level's hours never open
@@ -38,7 +41,11 @@ def stands_at(user: User, level: Level) -> bool:
     if RANK[role] >= RANK[least]:
         return True
     is_of_team = level.team_id is not None and user.teams.filter(pk=level.team_id).exists()
-    return is_of_team or level.shifts.filter(user=user).exists()
+    today = timezone.localdate()
+    on_the_rota = level.shifts.filter(user=user).filter(
+        Q(since=None) | Q(since__lte=today), Q(until=None) | Q(until__gte=today)
+    )
+    return is_of_team or on_the_rota.exists()
 
 
 def may_decide(row: Approval, user: User) -> bool:
@@ -46,6 +53,8 @@ def may_decide(row: Approval, user: User) -> bool:
     role = role_of(user, row.brand_id)
     if role is None or role == Role.AUDITOR or row.asked_by_id == user.pk:
         return False
+    if row.statement_id is not None:  # who may not speak to all may not let others speak to all
+        return may(user, "incident.say", row.brand_id)
     if RANK[role] >= RANK[Role.LEAD] or row.owner_id == user.pk:
         return True
     return row.team_id is not None and user.teams.filter(pk=row.team_id).exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import zoneinfo
 
 from django.db import transaction
@@ -14,6 +15,9 @@ from helpdesk.models import Brand, Message, MessageKind, Ticket
 from helpdesk.workflow import replies
 from helpdesk.workflow.verbs import Conflict, Refused
 
+log = logging.getLogger(__name__)
+
+FRESH = dt.timedelta(hours=1)  # what was said longer ago is history: a first look reads a week of it
 NOT_GREETED = ("praise", "spam")
 
 
@@ -28,13 +32,16 @@ def greet(ticket: Ticket, brand: Brand, hours: Hours, now: dt.datetime) -> bool:
         return False
     said = Message.objects.filter(ticket=ticket, kind=MessageKind.INBOUND, deleted_at=None).order_by("-said_at", "-id")
     latest = said.first()
-    if latest is None or latest.is_automatic:
+    if latest is None or latest.is_automatic or latest.said_at < now - FRESH:
         return False
     try:
-        text = worded(brand, latest.speaker, hours.next_opening(now), now)
+        text = worded(brand, replies.shown_name(ticket, latest.visibility), hours.next_opening(now), now)
         with transaction.atomic():
             replies.say_automatically(ticket.pk, text, latest.visibility)
     except (NeverOpen, Refused, Conflict):
+        return False
+    except Exception:  # what is nice to say keeps no ticket from its ladder
+        log.exception("ticket %s: could not say when we are back", ticket.pk)
         return False
     return True
 
@@ -53,5 +60,4 @@ def worded(brand: Brand, name: str, opens: dt.datetime, now: dt.datetime) -> str
         when = _("on %(day)s at %(clock)s") % {"day": date_format(there, "l"), "clock": clock}
     else:
         when = _("on %(day)s at %(clock)s") % {"day": date_format(there, "j F"), "clock": clock}
-    first = (name.split() or [""])[0].lstrip("@")
-    return replies.named(brand.away_text, first).replace("{when}", when)
+    return replies.named(brand.away_text, name).replace("{when}", when)

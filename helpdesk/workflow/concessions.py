@@ -20,7 +20,7 @@ from helpdesk.models import FRONT_LINE, Approval, Concession, Customer, Level, T
 from helpdesk.permissions import RANK, Role, role_of
 from helpdesk.workflow import approvals, likeness, tickets
 from helpdesk.workflow.duty import House
-from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused, locked
+from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused, in_line, locked
 
 State = Concession.State
 COUNTED = dt.timedelta(days=30)
@@ -42,8 +42,8 @@ def limit_of(user: User, brand_id: int) -> Decimal | None:
 
 
 def given_lately(customer: Customer | int, now: dt.datetime) -> Decimal:
-    """What the customer was granted, or is to be, in 30 days."""
-    rows = Concession.objects.filter(ticket__customer=customer, created_at__gt=now - COUNTED)
+    """What the customer was granted, or is to be, within 30 days of the decision."""
+    rows = Concession.objects.filter(ticket__customer=customer, decided_at__gt=now - COUNTED)
     rows = rows.filter(state__in=[State.APPROVED, State.GRANTED])
     return rows.aggregate(sum=Sum("amount"))["sum"] or Decimal(0)
 
@@ -97,7 +97,13 @@ def scale(ticket: Ticket, now: dt.datetime) -> Scale:
 @transaction.atomic
 def ask(ticket_id: int, user: User, kind: str, amount: Decimal, why: str, *, grant: bool = False) -> Concession:
     """Ask for a concession; within the user's own limit it is approved at once, and with `grant` granted."""
-    ticket, now = locked(ticket_id), timezone.now()
+    found, now = (
+        Ticket.objects.only("brand_id", "customer_id", "subject", "created_at").get(pk=ticket_id),
+        timezone.now(),
+    )
+    others = scale(found, now)  # before anybody has to wait for us
+    in_line(found.brand_id)  # two at once are not two limits
+    ticket = locked(ticket_id)
     if ticket.merged_into_id:
         raise Conflict(_("This ticket was merged into another one. Ask there."))
     if kind not in Concession.Kind.values:
@@ -106,10 +112,8 @@ def ask(ticket_id: int, user: User, kind: str, amount: Decimal, why: str, *, gra
     amount = _checked(amount)
     if not why.strip():
         raise Refused("why", "required", _("Say in a line why: whoever decides, or asks later, will want to know."))
-    Customer.objects.select_for_update(of=("self",)).get(pk=ticket.customer_id)  # two at once are not two limits
     limit = limit_of(user, ticket.brand_id)
     is_within = limit is None or given_lately(ticket.customer_id, now) + amount <= limit
-    others = scale(ticket, now)
     row = Concession(
         brand=ticket.brand,
         ticket=ticket,
@@ -141,10 +145,11 @@ def _checked(amount: Decimal) -> Decimal:
 def _put_up(row: Concession, ticket: Ticket, user: User, now: dt.datetime) -> None:
     """To the lowest level that may grant as much; else to the topmost, whose managers may."""
     house = House(ticket.brand)
+    wanted = row.amount + given_lately(ticket.customer_id, now)
     able = [
         number
         for number, level in sorted(house.levels.items())
-        if number > FRONT_LINE and level.concession_limit >= row.amount
+        if number > FRONT_LINE and level.concession_limit >= wanted
     ]
     level = able[0] if able else house.ladder.top
     approval = Approval(
@@ -163,9 +168,9 @@ notices.WORDS["concession.asked"] = "Ticket #%(number)s: a concession waits for 
 
 
 def may_decide(row: Concession, user: User, amount: Decimal) -> bool:
-    """Whether the amount is within what the user may grant."""
+    """Whether the amount, with what the customer was granted lately, is within what the user may grant."""
     limit = limit_of(user, row.brand_id)
-    return limit is None or amount <= limit
+    return limit is None or given_lately(row.ticket.customer_id, timezone.now()) + amount <= limit
 
 
 def approved(approval: Approval, user: User, amount: Decimal | None) -> str:

@@ -10,13 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import events, notices
-from helpdesk.models import FAR, Approval, Brand, Delivery, DeliveryPart, User
+from helpdesk.models import FAR, Approval, Brand, Delivery, DeliveryPart, Incident, User
 from helpdesk.permissions import Role
 from helpdesk.ports import ports
 from helpdesk.states import PartState
 from helpdesk.workflow import approvals, concessions, incidents, replies, tickets
 from helpdesk.workflow.duty import House
-from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused, locked, words
+from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused, in_line, locked, words
 
 BATCH = 200
 
@@ -77,9 +77,13 @@ def refuse(approval_id: int, user: User, reason: str) -> Approval:
 
 def _open(approval_id: int, user: User) -> Approval:
     """The approval, locked; its ticket first, as everywhere."""
-    found = Approval.objects.only("ticket_id").get(pk=approval_id)
+    found = Approval.objects.only("ticket_id", "concession_id", "statement_id", "brand_id").get(pk=approval_id)
+    if found.concession_id is not None:
+        in_line(found.brand_id)  # two at once are not two limits
     if found.ticket_id is not None:
         locked(found.ticket_id)
+    if found.statement_id is not None:
+        Incident.objects.select_for_update(of=("self",)).get(statements=found.statement_id)
     rows = Approval.objects.select_for_update(of=("self",)).select_related(
         "delivery__message",
         "delivery__reply_to",

@@ -7,7 +7,7 @@ channel and by name, no faster than its pace: a worker that is killed leaves eac
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
+import logging
 from collections.abc import Collection
 from typing import Any
 
@@ -29,6 +29,7 @@ from helpdesk.models import (
     StatementCopy,
     Ticket,
     User,
+    Visibility,
 )
 from helpdesk.permissions import Role
 from helpdesk.ports import ports
@@ -38,7 +39,10 @@ from helpdesk.workflow.duty import House
 from helpdesk.workflow.likeness import Alike
 from helpdesk.workflow.verbs import Conflict, Refused, locked, words
 
+log = logging.getLogger(__name__)
+
 BATCH = 50
+LATER = dt.timedelta(hours=1)  # until one that stumbled is tried again
 MOST_TICKETS = 5000
 LEARNT_FROM = 200  # linked tickets that others are compared with
 PER_MINUTE = 30
@@ -56,6 +60,7 @@ def begin(brand: Brand, user: User, title: str, ticket_ids: Collection[int]) -> 
     now = timezone.now()
     row = Incident.objects.create(brand=brand, title=title, owner=user, opened_by=user, opened_at=now)
     _happened("opened", row, user)
+    notices.settle_all(brand, "incident.suggested")
     link(row.pk, user, ticket_ids)
     return row
 
@@ -94,6 +99,8 @@ def link(incident_id: int, user: User, ticket_ids: Collection[int]) -> int:
         )
         latest = row.statements.filter(state__in=[Statement.State.GOING, Statement.State.DONE]).order_by("-id").first()
         if latest is not None and latest.text:
+            out = StatementCopy.objects.filter(statement=latest, ticket__in=fresh, state=Copy.PASSED)
+            out.filter(problem__code="left").delete()  # who was taken out before they were told is told after all
             _copy(latest, timezone.now())
     return len(fresh)
 
@@ -254,12 +261,15 @@ def _copy(statement: Statement, now: dt.datetime) -> None:
     """A copy for each who is affected and has none, spread over time by the pace of each channel."""
     had = StatementCopy.objects.filter(statement=statement).values("ticket")
     rows = _told_of(statement.incident).exclude(pk__in=had).order_by("pk").values_list("pk", "channel_id")
-    after: dict[int, int] = defaultdict(int)
+    pace = dt.timedelta(seconds=60 / statement.per_minute)
+    queued = StatementCopy.objects.filter(brand=statement.brand_id, state=Copy.QUEUED).values("ticket__channel")
+    going = queued.annotate(last=Max("due_at")).values_list("ticket__channel", "last")
+    last: dict[int, dt.datetime] = dict(going)  # what is on its way there goes first
     copies = []
     for key, channel in rows:
-        wait = dt.timedelta(seconds=60 * after[channel] / statement.per_minute)
-        copies.append(StatementCopy(brand_id=statement.brand_id, statement=statement, ticket_id=key, due_at=now + wait))
-        after[channel] += 1
+        at = max(now, last[channel] + pace) if channel in last else now
+        last[channel] = at
+        copies.append(StatementCopy(brand_id=statement.brand_id, statement=statement, ticket_id=key, due_at=at))
     StatementCopy.objects.bulk_create(copies, ignore_conflicts=True)
     Statement.objects.filter(pk=statement.pk).update(state=Statement.State.GOING, done_at=None)
 
@@ -276,8 +286,12 @@ def tell(now: dt.datetime) -> int:
     rows = StatementCopy.objects.filter(state=Copy.QUEUED, due_at__lte=now).order_by("due_at", "id")
     found = list(rows.values_list("pk", "ticket_id")[:BATCH])
     for key, ticket_id in found:
-        with transaction.atomic():
-            _tell_one(key, ticket_id, now)
+        try:
+            with transaction.atomic():
+                _tell_one(key, ticket_id, now)
+        except Exception:  # one customer's trouble is not the next one's
+            log.exception("copy %s could not be told", key)
+            StatementCopy.objects.filter(pk=key, state=Copy.QUEUED).update(due_at=now + LATER)
     _finish(now)
     return len(found)
 
@@ -302,8 +316,9 @@ def _tell_one(copy_id: int, ticket_id: int, now: dt.datetime) -> None:
         try:
             with transaction.atomic():
                 if statement.text:
-                    text = replies.named(statement.text, ticket.customer.name)
-                    copy.delivery = replies.state(ticket.pk, author, text, _way(ticket))
+                    way = _way(ticket)
+                    text = replies.named(statement.text, replies.shown_name(ticket, way))
+                    copy.delivery = replies.state(ticket.pk, author, text, way)
                 if statement.resolves:
                     tickets.resolve(ticket.pk, author, plans=False)
         except (Refused, Conflict) as problem:
@@ -312,15 +327,17 @@ def _tell_one(copy_id: int, ticket_id: int, now: dt.datetime) -> None:
 
 
 def _way(ticket: Ticket) -> str:
-    """Publicly or privately, as they spoke last."""
-    said = Message.objects.filter(ticket=ticket, kind=MessageKind.INBOUND, deleted_at=None).order_by("-said_at", "-id")
-    return said.values_list("visibility", flat=True).first() or "public"
+    """Publicly or privately, as they spoke; what was once said in private stays there."""
+    said = Message.objects.filter(ticket=ticket, kind=MessageKind.INBOUND, deleted_at=None).exclude(thread=None)
+    ways = set(said.values_list("visibility", flat=True))
+    return str(Visibility.PRIVATE if Visibility.PRIVATE in ways else Visibility.PUBLIC)
 
 
 def _finish(now: dt.datetime) -> None:
     """Statements of which no copy is left to tell are done; with one that resolves, so is the incident."""
     for key in Statement.objects.filter(state=Statement.State.GOING).exclude(copies__state=Copy.QUEUED).values_list("pk", flat=True):  # fmt: skip
         with transaction.atomic():
+            Incident.objects.select_for_update(of=("self",)).get(statements=key)
             rows = Statement.objects.select_for_update(of=("self",)).select_related("incident", "approved_by")
             statement = rows.filter(pk=key, state=Statement.State.GOING).first()
             if statement is None or statement.copies.filter(state=Copy.QUEUED).exists():

@@ -123,7 +123,8 @@ def _named(model: type[M], brand_id: int, name: str) -> M:
 
 def _hand_over(row: Lesson, brand: Brand, user: User) -> None:
     managers = Membership.objects.filter(brand=brand, role__in=[Role.MANAGER, Role.OWNER], user__is_active=True)
-    to = [row.area.manager_id] if row.area.manager_id else list(managers.values_list("user_id", flat=True))
+    theirs = Membership.objects.filter(brand=brand, user=row.area.manager_id, user__is_active=True)
+    to = list((theirs if theirs.exists() else managers).values_list("user_id", flat=True))
     link = f"/desk/lessons/#l{row.pk}"
     said = {"area": row.area.name, "cause": row.cause.name, "recommendation": row.recommendation, "author": user.name}
     Alert.objects.bulk_create(

@@ -35,7 +35,7 @@ class Alike(NamedTuple):
 
 def missing(brand: Brand | int, since: dt.datetime) -> QuerySet[Ticket]:
     """Tickets since then that have no vector, the newest first."""
-    rows = Ticket.objects.for_brand(brand).filter(created_at__gte=since, likeness=None)
+    rows = Ticket.objects.for_brand(brand).filter(created_at__gte=since, likeness=None, merged_into=None)
     return rows.order_by("-created_at", "-id")
 
 
@@ -68,6 +68,7 @@ def first_words(tickets: Collection[int]) -> dict[int, str]:
 def known(brand: Brand | int, since: dt.datetime) -> tuple[list[int], similar.Matrix]:
     """(tickets, their vectors): those that are kept, the newest first, and the latest that are not yet. Writes nothing."""
     rows = Likeness.objects.filter(brand_id=getattr(brand, "pk", brand), opened_at__gte=since, model=similar.MODEL)
+    rows = rows.filter(ticket__merged_into=None)
     kept = list(rows.order_by("-opened_at").values_list("ticket_id", "vector")[:MOST])
     fresh = made(list(missing(brand, since).only(*NEEDED)[:BATCH]))
     pairs = [*((row.ticket_id, row.vector) for row in fresh), *kept]
@@ -117,6 +118,15 @@ def brands_to_look_at(now: dt.datetime) -> list[int]:
     since = now - dt.timedelta(hours=1)
     brands = Brand.objects.order_by("id").values_list("id", flat=True)
     return [brand for brand in brands if missing(brand, since).values_list("pk", flat=True)[:1]]
+
+
+def catch_up(now: dt.datetime) -> int:
+    """Make what is missing of two weeks: after an outage, or words that were taken back. How many were made."""
+    done = 0
+    for brand in Brand.objects.order_by("id"):
+        while made_now := len(fill(brand, now - RECENT)):
+            done += made_now
+    return done
 
 
 def look(brand_id: int, now: dt.datetime) -> int:

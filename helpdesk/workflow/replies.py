@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from helpdesk import events, notices, summary
-from helpdesk.models import CloseReason, Delivery, DeliveryPart, Message, MessageKind, Ticket, User, Visibility
+from helpdesk.models import CloseReason, Delivery, DeliveryPart, Message, MessageKind, Survey, Ticket, User, Visibility
 from helpdesk.permissions import Role
 from helpdesk.ports import FrozenPart, ReplyRefused, ports
 from helpdesk.states import PART, PENDING_PART_STATES, IllegalMove, PartState, TicketState, delivery_state
@@ -191,13 +191,30 @@ def _not_over(ticket: Ticket) -> None:
         )
 
 
+NAME = re.compile(r"[^\W\d_][^\W\d_'’\-]{0,29}(?:['’\-][^\W\d_]{1,20})?")
+
+
+def first_name(name: str) -> str:
+    """The first name, where what people call themselves begins with one: no address, no handle, nothing to advertise."""
+    first = (name.split() or [""])[0].rstrip(",")
+    return first if NAME.fullmatch(first) else ""
+
+
 def named(text: str, name: str) -> str:
     """The words as one person gets them; where we know no name, without the gap."""
-    first = (name.split() or [""])[0].lstrip("@")
+    first = first_name(name)
     if first:
         return text.replace("{name}", first)
     text = re.sub(r"[ \t]*\{name\}", "", text)
     return re.sub(r"^[\s,;:!–-]+", "", text)
+
+
+def shown_name(ticket: Ticket, visibility: str) -> str:
+    """What to call the customer there: in public by no name but the one they show there."""
+    if visibility == Visibility.PRIVATE:
+        return ticket.customer.name
+    target = reply_target(ticket, visibility)
+    return target.profile.name if target is not None and target.profile is not None else ""
 
 
 FIELD_OF = {"like": "ticket", "approve": "message", "spam": "message", "hide": "message"}
@@ -275,6 +292,7 @@ def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:
     )
     if after == PartState.CANCELLED:
         approvals.withdrawn(delivery, now)
+    _follow_survey(delivery, after, now)
     if after == PartState.SENT and delivery.message_id:
         Message.objects.filter(pk=delivery.message_id).update(sent_at=now)
         # answered as of now, in words that knew nothing of what the customer has said since they were written
@@ -284,6 +302,16 @@ def _follow(delivery: Delivery, actor: User | None, part: DeliveryPart) -> None:
             return
         ticket = locked(delivery.ticket_id)
         answered(ticket, now, ticket.messages.filter(heard_at__gt=message.created_at))
+
+
+def _follow_survey(delivery: Delivery, after: str, now: dt.datetime) -> None:
+    """A question that never reached its customer was not asked; one that does in the end, was."""
+    rows = Survey.objects.filter(delivery=delivery)
+    if after in (PartState.FAILED, PartState.CANCELLED):
+        rows.filter(state=Survey.State.SENT).update(state=Survey.State.SKIPPED, skipped="undelivered", sent_at=None)
+    elif after == PartState.SENT:
+        lost = rows.filter(state=Survey.State.SKIPPED, skipped="undelivered", expires_at__gt=now)
+        lost.update(state=Survey.State.SENT, skipped="", sent_at=now)
 
 
 def _tell(delivery: Delivery, part: DeliveryPart) -> None:

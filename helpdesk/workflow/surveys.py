@@ -6,6 +6,7 @@ Silence is no satisfaction: an unanswered question ends without a verdict and is
 from __future__ import annotations
 
 import datetime as dt
+import logging
 
 from django.core import signing
 from django.db import connection, transaction
@@ -17,12 +18,15 @@ from helpdesk import events, links, notices, summary
 from helpdesk.models import Customer, Message, MessageKind, Survey, Ticket, User, Verdict, Visibility
 from helpdesk.permissions import Role
 from helpdesk.ports import ports
-from helpdesk.states import TicketState
+from helpdesk.states import PENDING_PART_STATES, TicketState
 from helpdesk.text.clean import cleaned
 from helpdesk.workflow import replies, sweep, tickets
 from helpdesk.workflow.promises import Facts, Promises
-from helpdesk.workflow.verbs import Conflict, Refused, locked
+from helpdesk.workflow.verbs import Conflict, Refused, in_line, locked
 
+log = logging.getLogger(__name__)
+
+LATER = dt.timedelta(hours=1)  # until one that stumbled is tried again
 APART, VALID = dt.timedelta(days=30), dt.timedelta(days=14)
 BATCH = 100
 LONGEST_COMMENT = 2000
@@ -61,13 +65,19 @@ def after_resolution(ticket: Ticket, user: User, now: dt.datetime) -> None:
     """Plan the question where the ticket's policy (or, without one, the brand) asks; in the caller's transaction."""
     promise = Promises.of(ticket.brand).for_(Facts.of(ticket))
     minutes = promise.policy.survey_minutes if promise.policy is not None else ticket.brand.survey_minutes
-    if not minutes or ticket.answered_at is None or ticket.intent in NOT_ASKED:
+    if not minutes or ticket.intent in NOT_ASKED or not (ticket.answered_at or _is_being_answered(ticket)):
         return
     at = now + dt.timedelta(minutes=minutes)
     if Survey.objects.filter(ticket=ticket, state=State.PLANNED).update(send_at=at):
         return
     if not Survey.objects.filter(ticket=ticket, state=State.SENT).exists():
         _plan(ticket, None, at)
+
+
+def _is_being_answered(ticket: Ticket) -> bool:
+    """Whether an answer of ours is on its way: who resolves with it does not wait until it has left."""
+    pending = ticket.deliveries.filter(action="reply", state__in=PENDING_PART_STATES)
+    return pending.filter(message__is_automatic=False).exists()
 
 
 def _plan(ticket: Ticket, user: User | None, at: dt.datetime) -> Survey:
@@ -77,20 +87,49 @@ def _plan(ticket: Ticket, user: User | None, at: dt.datetime) -> Survey:
 
 
 @transaction.atomic
-def ask(ticket_id: int, user: User, *, hand_over: bool = False) -> Survey:
-    """Ask now, by hand; with `hand_over` nothing is sent: the user gives the link to the customer (`links.absolute(path_of(…))`),
-    on the phone or at the counter. Conflict where nobody may be asked, in words."""
-    ticket, now = locked(ticket_id), timezone.now()
+def ask(ticket_id: int, user: User) -> Survey:
+    """Ask now, by hand. Conflict where nobody may be asked, in words."""
+    ticket, now = _in_line(ticket_id), timezone.now()
+    row = _asked_by_hand(ticket, user, now)
+    why = _send(row, ticket, now)
+    if why:
+        raise Conflict(wording(why))
+    return row
+
+
+@transaction.atomic
+def hand_over(ticket_id: int, user: User) -> Survey:
+    """For who cannot be written to privately: the user gives them the link (`links.absolute(path_of(…))`), on the phone or at
+    the counter. The same again gives the same link, until it is answered."""
+    ticket, now = _in_line(ticket_id), timezone.now()
+    out = Survey.objects.filter(ticket=ticket, state=State.SENT, delivery=None).first()
+    if out is not None:
+        return out
+    target = replies.reply_target(ticket, Visibility.PRIVATE)
+    if ports.mouth.ability(ticket.channel, "private", target).allowed:
+        raise Conflict(_("They can be written to privately: ask them there, in their own time."))
+    row = _asked_by_hand(ticket, user, now)
+    why = _why_not(row, ticket, now)
+    if why:
+        raise Conflict(wording(why))
+    _out(row, now)
+    _happened("handed_over", row, user)
+    return row
+
+
+def _in_line(ticket_id: int) -> Ticket:
+    """The ticket, locked, and nobody else asks its customer meanwhile."""
+    in_line(Ticket.objects.values_list("brand_id", flat=True).get(pk=ticket_id))
+    return locked(ticket_id)
+
+
+def _asked_by_hand(ticket: Ticket, user: User, now: dt.datetime) -> Survey:
     if ticket.state != TicketState.RESOLVED:
         raise Conflict(_("Ask when it is resolved."))
     if Survey.objects.filter(ticket=ticket, state=State.SENT).exists():
         raise Conflict(_("They have been asked, and may still answer."))
-    row = Survey.objects.select_for_update(of=("self",)).filter(ticket=ticket, state=State.PLANNED).first()
-    row = row or _plan(ticket, user, now)
-    why = _send(row, ticket, now, hand_over=hand_over)
-    if why:
-        raise Conflict(wording(why))
-    return row
+    planned = Survey.objects.select_for_update(of=("self",)).filter(ticket=ticket, state=State.PLANNED).first()
+    return planned or _plan(ticket, user, now)
 
 
 # --- sending and ending ----------------------------------------------------------------------------------------
@@ -108,52 +147,66 @@ def send(now: dt.datetime) -> int:
     rows = Survey.objects.filter(state=State.PLANNED, send_at__lte=now).order_by("send_at")
     found = list(rows.values_list("pk", "ticket_id")[:BATCH])
     for key, ticket_id in found:
-        with transaction.atomic():
-            ticket = locked(ticket_id)
-            skip = connection.features.has_select_for_update_skip_locked
-            mine = Survey.objects.select_for_update(of=("self",), skip_locked=skip)
-            row = mine.filter(pk=key, state=State.PLANNED, ticket=ticket).first()
-            if row is None:
-                continue
-            why = _send(row, ticket, now)
-            if why:
-                row.state, row.skipped = State.SKIPPED, why
-                row.save(update_fields=["state", "skipped"])
-                _happened("skipped", row, None, why=why)
+        try:
+            with transaction.atomic():
+                _send_planned(key, ticket_id, now)
+        except Exception:  # one customer's trouble is not the next one's
+            log.exception("survey %s could not be sent", key)
+            Survey.objects.filter(pk=key, state=State.PLANNED).update(send_at=now + LATER)
     return len(found)
 
 
-def _send(row: Survey, ticket: Ticket, now: dt.datetime, *, hand_over: bool = False) -> str:
-    """Ask; the ticket is locked by the caller. Why not, as a code, where it must not be."""
-    person = Customer.objects.select_for_update(of=("self",)).get(pk=ticket.customer_id)
-    asked = Survey.objects.filter(ticket__customer=person, sent_at__gt=now - APART).exclude(pk=row.pk)
-    link = links.absolute(path_of(row))
+def _send_planned(key: int, ticket_id: int, now: dt.datetime) -> None:
+    ticket = _in_line(ticket_id)
+    skip = connection.features.has_select_for_update_skip_locked
+    mine = Survey.objects.select_for_update(of=("self",), skip_locked=skip)
+    row = mine.filter(pk=key, state=State.PLANNED, ticket=ticket).first()
+    if row is None:
+        return
+    why = _send(row, ticket, now) if ticket.answered_at is not None else "unanswered"
+    if why:
+        row.state, row.skipped = State.SKIPPED, why
+        row.save(update_fields=["state", "skipped"])
+        _happened("skipped", row, None, why=why)
+
+
+def _why_not(row: Survey, ticket: Ticket, now: dt.datetime) -> str:
+    """Why the customer of a ticket (locked by the caller, who stands in line) must not be asked now, as a code."""
+    asked = Survey.objects.filter(ticket__customer=ticket.customer_id, sent_at__gt=now - APART).exclude(pk=row.pk)
     reasons = (
-        ("erased", person.erased_at is not None),
+        ("erased", ticket.customer.erased_at is not None),
         ("reopened", ticket.state != TicketState.RESOLVED),
         ("praise", ticket.intent in NOT_ASKED),
         ("monthly", asked.exists()),
-        ("no_address", not link),
+        ("no_address", not links.absolute(path_of(row))),
     )
-    why = next((code for code, holds in reasons if holds), "")
+    return next((code for code, holds in reasons if holds), "")
+
+
+def _send(row: Survey, ticket: Ticket, now: dt.datetime) -> str:
+    """Ask; the ticket is locked by the caller. Why not, as a code, where it must not be."""
+    why = _why_not(row, ticket, now)
     if why:
         return why
-    if not hand_over:
-        try:
-            with transaction.atomic():
-                words = worded(ticket, person, link)
-                row.delivery = replies.say_automatically(ticket.pk, words, Visibility.PRIVATE, ticket.assignee)
-        except Refused:
-            return "unreachable"
-    row.state, row.sent_at, row.expires_at = State.SENT, now, now + VALID
-    row.save(update_fields=["state", "sent_at", "expires_at", "delivery"])
+    try:
+        with transaction.atomic():
+            words = worded(ticket, ticket.customer, links.absolute(path_of(row)))
+            row.delivery = replies.say_automatically(ticket.pk, words, Visibility.PRIVATE, ticket.assignee)
+    except Refused:
+        return "unreachable"
+    _out(row, now)
     _happened("sent", row, row.asked_by)
     return ""
 
 
+def _out(row: Survey, now: dt.datetime) -> None:
+    row.state, row.sent_at, row.expires_at = State.SENT, now, now + VALID
+    row.save(update_fields=["state", "sent_at", "expires_at", "delivery"])
+
+
 def worded(ticket: Ticket, person: Customer, link: str) -> str:
     """The question as it is sent, by name where there is one."""
-    first = (person.name.split() or [""])[0].lstrip("@")
+    first = replies.first_name(person.name)
     values = {"name": first, "brand": ticket.brand.name, "link": link}
     if ticket.brand.survey_text:
         text = ticket.brand.survey_text
@@ -189,7 +242,7 @@ def answer(survey_id: int, score: int, comment: str = "") -> Survey:
     if len(clean.text) > LONGEST_COMMENT:
         raise Refused("comment", "too_long", _("This is longer than 2,000 characters. Shorten it."))
     found = Survey.objects.only("ticket_id").get(pk=survey_id)
-    ticket, now = locked(found.ticket_id), timezone.now()
+    ticket, now = _where_it_is_now(found.ticket_id), timezone.now()
     row = Survey.objects.select_for_update(of=("self",)).get(pk=survey_id)
     if row.state == State.ANSWERED:
         raise Conflict(_("You have answered already. Thank you."))
@@ -198,7 +251,8 @@ def answer(survey_id: int, score: int, comment: str = "") -> Survey:
     row.state, row.score, row.verdict, row.answered_at = State.ANSWERED, score, VERDICT_OF[score], now
     if clean.text:
         row.comment = _comment(ticket, clean.text, now)
-    row.save(update_fields=["state", "score", "verdict", "answered_at", "comment"])
+    row.ticket = ticket
+    row.save(update_fields=["state", "score", "verdict", "answered_at", "comment", "ticket"])
     ticket.verdict = row.verdict
     ticket.save(update_fields=["verdict"])
     _happened("answered", row, None, verdict=str(row.verdict))
@@ -206,6 +260,18 @@ def answer(survey_id: int, score: int, comment: str = "") -> Survey:
         _unhappy(ticket, row, now)
     summary.refresh([ticket.pk])
     return row
+
+
+def _where_it_is_now(ticket_id: int) -> Ticket:
+    """The ticket, locked; where it was merged, the one it is part of."""
+    while True:
+        target, further = ticket_id, ticket_id
+        while further:
+            target = further
+            further = Ticket.objects.values_list("merged_into_id", flat=True).get(pk=target) or 0
+        ticket = locked(target)
+        if not ticket.merged_into_id:
+            return ticket
 
 
 def _comment(ticket: Ticket, text: str, now: dt.datetime) -> Message:
@@ -231,7 +297,7 @@ def _comment(ticket: Ticket, text: str, now: dt.datetime) -> Message:
 
 
 def _unhappy(ticket: Ticket, row: Survey, now: dt.datetime) -> None:
-    if not ticket.is_open and not ticket.merged_into_id:
+    if not ticket.is_open:
         tickets.reopened(ticket, None)
     sweep.look(ticket.pk, now)
     link = f"/desk/tickets/{ticket.pk}/"
@@ -250,9 +316,12 @@ def wording(code: str) -> str:
     words = {
         "erased": _("This customer was erased."),
         "reopened": _("The ticket was open again."),
+        "unanswered": _("No answer of ours had reached them."),
+        "undelivered": _("The question could not be delivered."),
         "praise": _("They praised us: nobody asks whether that is settled."),
         "monthly": _("They were asked within the last 30 days."),
         "no_address": _("We do not know our own address: set HELPDESK_BASE_URL."),
+        "merged": _("The ticket was merged into another one."),
         "unreachable": _("They cannot be written to privately there. Give them a link yourself."),
     }
     return words.get(code, code)

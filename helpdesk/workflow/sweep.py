@@ -320,10 +320,13 @@ def _tell_people(tellings: Sequence[tuple[Ticket, Fired, Escalation | None]], no
     """Whom policies ask to tell: who was asked to take it; where nobody was, leads and up."""
     found: list[Alert] = []
     told: list[Notice] = []
-    for ticket, fired, step in tellings:
+    once = {
+        (ticket.pk, fired.policy.pk, step is None): (ticket, fired, step) for ticket, fired, step in reversed(tellings)
+    }
+    for ticket, fired, step in once.values():
         ways, link = set(fired.policy.notify), f"/desk/tickets/{ticket.pk}/"
         if step is None and EscalationPolicy.Notify.DESK in ways:
-            key = f"policy:{fired.policy.pk}:{ticket.pk}"
+            key = f"policy:{fired.policy.pk}:{ticket.pk}:{fired.occasion}"
             params = {"number": ticket.number, "name": fired.policy.name}
             told.append(
                 Notice(

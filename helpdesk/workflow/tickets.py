@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from helpdesk import events, summary
+from helpdesk import events, notices, summary
 from helpdesk.models import (
     CloseReason,
     Customer,
@@ -188,6 +188,7 @@ def _end(ticket: Ticket, user: User, state: TicketState, reason: str) -> Ticket:
     end = deadlines.resolved if state == TicketState.RESOLVED else deadlines.drop
     end(ticket, now)
     escalation.settled(ticket, now)
+    notices.settle_all(ticket.brand_id, "escalation.noticed", "survey.unhappy", link=f"/desk/tickets/{ticket.pk}/")
     summary.refresh([ticket.pk])
     events.record([events.happened(f"ticket.{state}", ticket.brand_id, ticket=ticket.pk, actor=user, reason=reason)])
     ticket.refresh_from_db()

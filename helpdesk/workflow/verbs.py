@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from helpdesk.models import Ticket
+from helpdesk.models import BrandCounter, Ticket
 from helpdesk.text.clean import cleaned
 
 
@@ -28,6 +28,11 @@ def locked(ticket_id: int) -> Ticket:
     """The ticket, locked until the end of the caller's transaction."""
     rows = Ticket.objects.select_for_update(of=("self",)).select_related("brand", "channel", "customer")
     return rows.get(pk=ticket_id)
+
+
+def in_line(brand_id: int) -> None:
+    """Stand in line for what concerns several tickets of one customer: the brand's counter, before any ticket."""
+    BrandCounter.objects.select_for_update().filter(brand=brand_id).first()
 
 
 def words(text: str, field: str = "text") -> str:

@@ -159,6 +159,17 @@ def heard(world: World, word: str, brand: Brand, **values: Any) -> Message:
     return message
 
 
+def called(number: int) -> str:
+    """An invented first name for each number, of letters alone."""
+    letters = ""
+    while True:
+        number, place = divmod(number, 26)
+        letters = chr(ord("a") + place) + letters
+        if not number:
+            return f"per{letters}"
+        number -= 1
+
+
 def source_of(world: World, brand: Brand, name: str, **values: Any) -> Source:
     """A source nothing polls by itself, on the brand's demo account."""
     return Source.objects.create(

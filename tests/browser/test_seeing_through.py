@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from helpdesk.models import Approval, Concession, Incident, Lesson, Message, Statement, Survey, Ticket
 from helpdesk.workflow import escalation, incidents, policies, surveys, sweep, tickets
-from tests.attacks.scene import heard
+from tests.attacks.scene import called, heard
 from tests.browser.conftest import Desk
 from tests.helpdesk.test_similar import PAYMENT
 
@@ -20,7 +20,7 @@ HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
 def crowd(desk: Desk, count: int = 6) -> list[Ticket]:
     rows = []
     for number in range(count):
-        message = heard(desk.world, "x", desk.world.brand, who=f"person{number}")
+        message = heard(desk.world, "x", desk.world.brand, who=called(number))
         Message.objects.filter(pk=message.pk).update(text=PAYMENT[number % len(PAYMENT)])
         rows.append(Ticket.objects.get(pk=message.ticket_id))
     return rows

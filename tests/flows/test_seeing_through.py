@@ -14,7 +14,7 @@ from helpdesk.models import Brand, Level, Message, Survey, Team, Ticket
 from helpdesk.tasks import ask_how_it_went, miss_follow_ups, sweep_due, tell_the_affected
 from helpdesk.workflow import surveys
 from mentions import delivery
-from tests.attacks.scene import heard
+from tests.attacks.scene import called, heard
 from tests.world import World, person
 
 HOUR, MINUTE = dt.timedelta(hours=1), dt.timedelta(minutes=1)
@@ -166,7 +166,7 @@ def test_a_missed_friday_call_opens_the_ticket_and_climbs(world: World) -> None:
 def test_one_cause_many_tickets_one_word_to_all(world: World) -> None:
     keys = []
     for number in range(12):
-        message = heard(world, "x", world.brand, who=f"person{number}")
+        message = heard(world, "x", world.brand, who=called(number))
         Message.objects.filter(pk=message.pk).update(text="Payment fails in the app, my card is refused")
         keys.append(message.ticket_id)
     made = call(world, "agent", "post", "incidents/", {"title": "Payments fail", "tickets": keys[:3]})

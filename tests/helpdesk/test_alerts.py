@@ -13,7 +13,7 @@ import pytest
 from django.core import mail
 from django.utils import timezone
 
-from helpdesk.models import Alert, Brand, Deadline, Escalation, EscalationPolicy, Level, Notice, Team
+from helpdesk.models import Alert, Brand, Deadline, Escalation, EscalationPolicy, Level, Membership, Notice, Team
 from helpdesk.workflow import alerts, policies, sweep
 from helpdesk.workflow.verbs import Refused
 from tests.world import World
@@ -156,6 +156,21 @@ class TestSending:
         assert alerts.send(later(10)) == 1
         assert len(mail.outbox) == 1
 
+    def test_one_dead_chat_does_not_hold_up_its_other_lines(self, world: World, chat: Chat) -> None:
+        raised(world, notify=["hook"])
+        row = Alert.objects.get()
+        Alert.objects.create(brand=world.brand, by="hook", code=row.code, params=row.params, due_at=row.due_at)
+        chat.status = 503
+        assert alerts.send(later(2)) == 1, "the second waits with the first"
+        assert alerts.send(later(3)) == 0
+
+    def test_who_has_left_the_brand_is_not_written_to(self, world: World) -> None:
+        raised(world, notify=["email"])
+        Membership.objects.filter(user=world.lead).delete()
+        alerts.send(later(2))
+        assert mail.outbox == []
+        assert Alert.objects.get().problem == "they no longer work for the brand"
+
 
 class TestHook:
     def test_is_kept_sealed(self, world: World, chat: Chat) -> None:
@@ -171,3 +186,10 @@ class TestHook:
         with pytest.raises(Refused) as told:
             alerts.set_hook(world.brand.pk, world.manager, url)
         assert told.value.field == "chat_hook"
+
+    def test_keeping_an_empty_field_changes_nothing_and_removing_says_so(self, world: World, chat: Chat) -> None:
+        desk = world.desk(world.manager)
+        desk.post("/desk/telling/", {"chat_hook": ""})
+        assert alerts.hook_of(Brand.objects.get(pk=world.brand.pk)) == chat.url
+        page = desk.post("/desk/telling/", {"chat_hook": "", "remove": "1"}, follow=True).content.decode()
+        assert ("Removed." in page, Brand.objects.get(pk=world.brand.pk).chat_hook) == (True, "")

@@ -80,6 +80,10 @@ class TestAway:
                 sweep.sweep(FRIDAY_NIGHT + dt.timedelta(seconds=5))
         assert automatic() == []
 
+    def test_not_to_what_was_said_long_ago(self, world: World) -> None:
+        said(world, FRIDAY_NIGHT, said_at=FRIDAY_NIGHT - dt.timedelta(days=3))
+        assert automatic() == []
+
     def test_a_brand_that_says_nothing_says_nothing(self, world: World) -> None:
         Brand.objects.update(away_text="")
         said(world, FRIDAY_NIGHT)

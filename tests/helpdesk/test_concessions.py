@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from helpdesk.models import Approval, Concession, Event, Level, Message, Notice, Ticket
+from helpdesk.models import Approval, Brand, Concession, Event, Level, Message, Notice, Shift, Ticket
+from helpdesk.reports import outcomes as reports
 from helpdesk.workflow import concessions, deciding, likeness
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 from tests.world import World, person
@@ -49,7 +50,7 @@ class TestLimit:
     def test_slices_do_not_add_up_to_a_way_around_it(self, world: World) -> None:
         ticket = world.ticket()
         assert [ask(world, ticket, "15").state, ask(world, ticket, "15").state] == ["approved", "asked"]
-        Concession.objects.filter(state="approved").update(created_at=timezone.now() - dt.timedelta(days=31))
+        Concession.objects.filter(state="approved").update(decided_at=timezone.now() - dt.timedelta(days=31))
         assert ask(world, ticket, "15").state == "approved"
 
     def test_managers_grant_any_amount_and_leads_up_to_theirs(self, world: World) -> None:
@@ -126,6 +127,29 @@ class TestDeciding:
         with pytest.raises(Conflict):
             concessions.withdraw(row.pk, world.agent)
 
+    def test_slices_do_not_get_around_who_approves_either(self, world: World) -> None:
+        ticket = world.ticket()
+        for amount, state in (("150", "approved"), ("150", "asked")):
+            row = ask(world, ticket, amount)
+            approval = Approval.objects.latest("id")
+            if state == "approved":
+                deciding.approve(approval.pk, world.lead)
+            else:
+                assert approval.level == 2, "the topmost, whose managers may"
+                with pytest.raises(PermissionRefused, match="more than you may grant"):
+                    deciding.approve(approval.pk, world.lead)
+            row.refresh_from_db()
+            assert row.state == state
+        Concession.objects.filter(state="approved").update(decided_at=timezone.now() - dt.timedelta(days=31))
+        assert deciding.approve(Approval.objects.latest("id").pk, world.lead).outcome == "approved"
+
+    def test_a_shift_that_is_over_gives_no_limit(self, world: World) -> None:
+        level = Level.objects.get(brand=world.brand, number=2)
+        Shift.objects.create(brand=world.brand, level=level, user=world.agent, weekdays=[0], until=timezone.localdate() - dt.timedelta(days=1))  # fmt: skip
+        assert concessions.limit_of(world.agent, world.brand.pk) == 20
+        Shift.objects.update(until=None)
+        assert concessions.limit_of(world.agent, world.brand.pk) == 200
+
 
 class TestScale:
     def test_who_else_has_the_same_trouble_and_what_it_would_cost(self, world: World) -> None:
@@ -164,3 +188,27 @@ def test_the_reason_is_no_word_to_the_customer(world: World) -> None:
     row = ask(world, world.ticket(), "5")
     assert row.why is not None
     assert Message.objects.get(pk=row.why.pk).visibility == "internal"
+
+
+def test_what_was_typed_is_still_there_after_a_mistake(world: World) -> None:
+    ticket = world.ticket()
+    desk = world.desk(world.agent)
+    for amount in ("twelve", "1e1000000", "-4"):
+        answer = desk.post(
+            f"/desk/tickets/{ticket.pk}/offer/", {"kind": "voucher", "amount": amount, "why": "We were late"}
+        )
+        page = answer.content.decode()
+        assert (answer.status_code, 'value="We were late"' in page, f'value="{amount}"' in page) == (400, True, True)
+        assert '<details class="hd-also" open>' in page
+    assert desk.get(f"/desk/tickets/{ticket.pk}/scale/?amount=1e1000000").status_code == 200
+
+
+def test_euros_and_crowns_do_not_add_up(world: World) -> None:
+    Brand.objects.filter(pk=world.rival.pk).update(currency="SEK")
+    for ticket, user in (
+        (world.ticket(), world.manager),
+        (world.ticket(brand=world.rival, who="rita"), world.rival_owner),
+    ):
+        concessions.ask(ticket.pk, user, "refund", Decimal(100), "We were late", grant=True)
+    rows = reports.concessions([world.brand.pk, world.rival.pk], timezone.now() - HOUR)
+    assert reports.totals(rows) == [("EUR", Decimal(100)), ("SEK", Decimal(100))]

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from helpdesk import joining
 from helpdesk import summary as columns
 from helpdesk.models import (
     Affected,
     Approval,
+    Customer,
     Delivery,
     Escalation,
     EscalationPolicy,
@@ -29,7 +31,7 @@ from helpdesk.tasks import look_for_alike, tell_the_affected
 from helpdesk.workflow import deciding, guarding, incidents, likeness, replies, tickets
 from helpdesk.workflow.verbs import Conflict, PermissionRefused, Refused
 from mentions import delivery
-from tests.attacks.scene import heard
+from tests.attacks.scene import called, heard
 from tests.helpdesk.test_similar import OTHER, PAYMENT
 from tests.world import World
 
@@ -40,7 +42,7 @@ KNOWN = "{name}, payments in the app fail since noon. We are on it and write aga
 def crowd(world: World, count: int = 6) -> list[Ticket]:
     found = []
     for number in range(count):
-        message = heard(world, "x", world.brand, who=f"person{number}")
+        message = heard(world, "x", world.brand, who=called(number))
         Message.objects.filter(pk=message.pk).update(text=PAYMENT[number % len(PAYMENT)])
         found.append(Ticket.objects.get(pk=message.ticket_id))
     return found
@@ -119,7 +121,7 @@ class TestTold:
             pass
         sent = Message.objects.filter(kind="reply").order_by("ticket")
         assert [message.ticket_id for message in sent] == [one.pk for one in rows]
-        assert sent[0].text.startswith("Person0, payments in the app")
+        assert sent[0].text.startswith("Pera, payments in the app")
         assert {message.visibility for message in sent} == {"public"}
         assert (incidents.tell(later), Message.objects.filter(kind="reply").count()) == (0, 6)
         said.refresh_from_db()
@@ -162,7 +164,7 @@ class TestTold:
         while incidents.tell(timezone.now() + HOUR):
             pass
         assert list(Message.objects.filter(ticket=rows[2], kind="reply").values_list("text", flat=True)) == [
-            "Person2, it is fixed for cards."
+            "Perc, it is fixed for cards."
         ]
         assert Message.objects.filter(kind="reply").count() == 5
 
@@ -217,7 +219,8 @@ class TestTold:
         ("text", "name", "found"),
         [
             ("{name}, we know.", "Ana Lind", "Ana, we know."), ("{name}, we know.", "", "we know."), ("Hello {name}, we know.", "", "Hello, we know."),
-            ("We know, {name}.", "@ana", "We know, ana."),
+            ("We know, {name}.", "Ana-Lena Ek", "We know, Ana-Lena."), ("{name}, we know.", "win.example/x Bo", "we know."),
+            ("{name}, we know.", "(@somebody", "we know."), ("{name}, we know.", "Zoë", "Zoë, we know."),
         ],
     )  # fmt: skip
     def test_by_name_or_without_the_gap(self, text: str, name: str, found: str) -> None:
@@ -231,6 +234,60 @@ class TestTold:
             pass
         found = guarding.check(rows[3], "Payments in the app fail since noon. We are on it.", "public", timezone.now())
         assert "copy" not in {one.guard for one in found}
+
+    def test_in_public_by_no_name_but_the_one_they_show_there(self, world: World) -> None:
+        rows = crowd(world, 1)
+        Customer.objects.filter(pk=rows[0].customer_id).update(name="Maria Secret")
+        row = begun(world, rows)
+        told(world, row)
+        incidents.tell(timezone.now() + HOUR)
+        assert Message.objects.get(kind="reply").text.startswith("Pera, payments")
+
+    def test_what_was_once_private_is_answered_privately(self, world: World) -> None:
+        rows = crowd(world, 1)
+        world.hear("in private", who="pera", thread="direct", visibility="private")
+        Message.objects.filter(ticket=rows[0]).update(visibility="public")
+        Message.objects.filter(text="in private").update(
+            ticket=rows[0], visibility="private", said_at=timezone.now() - HOUR
+        )
+        row = begun(world, rows)
+        told(world, row)
+        assert incidents._way(rows[0]) == "private"
+
+    def test_taken_out_and_counted_in_again_they_are_told(self, world: World) -> None:
+        rows = crowd(world, 2)
+        row = begun(world, rows)
+        told(world, row)
+        incidents.unlink(row.pk, world.agent, rows[1].pk)
+        incidents.link(row.pk, world.agent, [rows[1].pk])
+        while incidents.tell(timezone.now() + HOUR):
+            pass
+        assert Message.objects.filter(kind="reply").count() == 2
+
+    def test_merged_meanwhile_they_are_told_once(self, world: World) -> None:
+        rows = crowd(world, 3)
+        Ticket.objects.filter(pk__in=[one.pk for one in rows]).update(customer=rows[0].customer_id)
+        row = begun(world, rows)
+        told(world, row)
+        incidents.tell(timezone.now() + dt.timedelta(seconds=1))  # the first of them
+        for gone in (rows[0], rows[1]):
+            joining.merge(gone.pk, rows[2].pk, world.lead)
+        while incidents.tell(timezone.now() + HOUR):
+            pass
+        incidents.link(row.pk, world.agent, [crowd(world, 5)[4].pk])
+        while incidents.tell(timezone.now() + HOUR):
+            pass
+        assert Message.objects.filter(kind="reply", ticket=rows[2]).count() <= 2
+        assert not StatementCopy.objects.filter(ticket__in=[rows[0].pk, rows[1].pk], state="queued").exists()
+        found = {one.ticket for one in incidents.suggested(row, timezone.now())}
+        assert not found & {rows[0].pk, rows[1].pk}, "what was merged is not suggested"
+
+    def test_an_agent_on_duty_at_the_top_does_not_speak_to_all(self, world: World) -> None:
+        row = begun(world, crowd(world, 1))
+        incidents.say(row.pk, world.lead, "holding", KNOWN)
+        Approval.objects.update(owner=world.agent)
+        with pytest.raises(PermissionRefused):
+            deciding.approve(Approval.objects.get().pk, world.agent, "Anything")
 
 
 class TestAfterwards:

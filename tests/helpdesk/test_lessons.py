@@ -119,10 +119,14 @@ class TestAnswering:
 
 
 def test_an_erased_persons_name_goes_from_what_was_recommended(world: World) -> None:
-    row = lessons.write(ended(world, "zacharias").pk, world.lead, SAID[0], SAID[1], "Call Zacharias back sooner")
+    row = lessons.write(
+        ended(world, "zacharias").pk, world.lead, "Zacharias was forgotten", SAID[1], "Call Zacharias back sooner"
+    )
     erasing.erase(row.ticket.customer_id, world.owner)
     row.refresh_from_db()
     assert row.recommendation == "Call […] back sooner"
+    row.cause.refresh_from_db()
+    assert "Zacharias" not in f"{row.cause.name} {list(Alert.objects.values_list('params', flat=True))}"
 
 
 def test_on_the_desk(world: World, head_of_app: User) -> None:

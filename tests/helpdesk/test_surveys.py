@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from helpdesk import erasing, joining, summary
-from helpdesk.models import Brand, Channel, Delivery, Escalation, Event, Message, Notice, Survey, Ticket
+from helpdesk.models import Brand, Channel, Delivery, Escalation, Event, Message, MessageBody, Notice, Survey, Ticket
 from helpdesk.tasks import ask_how_it_went, look
 from helpdesk.workflow import brands, policies, replies, surveys, tickets
 from helpdesk.workflow.verbs import Conflict, Refused
@@ -266,14 +266,93 @@ def test_who_cannot_be_written_to_is_given_the_link(world: World, client: Client
     desk = world.desk(world.agent)
     refused = desk.post(f"/desk/tickets/{ticket.pk}/ask/")
     assert (refused.status_code, "Give them a link yourself" in refused.content.decode()) == (409, True)
-    page = desk.post(f"/desk/tickets/{ticket.pk}/ask/", {"how": "link"}, follow=True).content.decode()
+    for _ in range(2):  # a double click gives the same link
+        page = desk.post(f"/desk/tickets/{ticket.pk}/ask/", {"how": "link"}, follow=True).content.decode()
+        assert surveys.path_of(Survey.objects.get()) in page
     row = Survey.objects.get()
     assert (row.state, row.delivery) == ("sent", None)
-    assert surveys.path_of(row) in page
+    ours = desk.post(surveys.path_of(row), {"score": "5"})
+    assert (ours.status_code, "only the customer can answer" in ours.content.decode()) == (403, True)
     assert client.post(surveys.path_of(row), {"score": "4"}).status_code == 302
+    assert Event.objects.filter(code="survey.handed_over", actor_id=world.agent.pk).count() == 1
     other = settled(world, who="bo")
-    Survey.objects.filter(ticket=other).delete()
-    body = {"ticket": other.pk, "hand_over": True}
-    asked = world.api(world.agent).post("/api/v1/surveys/", body, format="json").json()
-    assert asked["link"].endswith(surveys.path_of(Survey.objects.get(ticket=other)))
-    assert "link" not in world.api(world.agent).get(f"/api/v1/surveys/{asked['id']}/").json()
+    api = world.api(world.agent)
+    no = api.post("/api/v1/surveys/hand-over/", {"ticket": other.pk}, format="json")
+    assert (no.status_code, "can be written to privately" in no.json()["detail"]) == (409, True)
+    Ticket.objects.filter(pk=other.pk).update(channel=Channel.objects.get(name="Blog"))
+    given = api.post("/api/v1/surveys/hand-over/", {"ticket": other.pk}, format="json").json()
+    assert given["link"].endswith(surveys.path_of(Survey.objects.get(ticket=other)))
+    assert "link" not in api.get(f"/api/v1/surveys/{given['id']}/").json()
+
+
+def test_the_link_does_not_come_back_in_what_they_quote(world: World) -> None:
+    ticket = settled(world)
+    surveys.send(timezone.now() + 2 * HOUR)
+    row = Survey.objects.get()
+    assert row.delivery is not None
+    assert row.delivery.message is not None
+    quoting = world.hear(f"Thanks! > {row.delivery.message.text}", who="ana")
+    MessageBody.objects.create(brand=world.brand, message=quoting, quoted=row.delivery.message.text, html=f"<p>{row.delivery.message.text}</p>")  # fmt: skip
+    desk, key = world.desk(world.agent), surveys.token_of(row)
+    for path in (f"/desk/tickets/{quoting.ticket_id}/", f"/desk/messages/{quoting.pk}/html/"):
+        assert key not in desk.get(path).content.decode()
+    assert key not in world.api(world.agent).get(f"/api/v1/messages/?ticket={quoting.ticket_id}").content.decode()
+    assert ticket.pk
+
+
+def test_a_verdict_on_a_ticket_that_was_merged_counts_where_it_went(world: World, client: Client) -> None:
+    row = asked(world)
+    kept = heard(world, "Ana", world.brand, who="ana", thread="other").ticket
+    gone = Ticket.objects.get(pk=row.ticket_id)
+    if kept.pk == gone.pk:
+        return
+    joining.merge(gone.pk, kept.pk, world.lead)
+    assert client.post(surveys.path_of(row), {"score": "1", "comment": "Worse"}).status_code == 302
+    kept.refresh_from_db()
+    assert (kept.verdict, kept.is_open) == ("unhappy", True)
+    assert Message.objects.get(text="Worse").ticket_id == kept.pk
+
+
+def test_asked_though_it_was_resolved_before_the_answer_had_left(world: World) -> None:
+    message = heard(world, "Ana", world.brand, who="ana")
+    sent = replies.reply(message.ticket_id, world.agent, "Ana, it leaves at noon.", "public")
+    tickets.resolve(message.ticket_id, world.agent)
+    assert Survey.objects.get().state == "planned"
+    delivery.deliver(sent.pk)
+    surveys.send(timezone.now() + 2 * HOUR)
+    assert Survey.objects.get().state == "sent"
+
+
+def test_an_answer_that_never_left_is_nothing_to_be_judged(world: World) -> None:
+    message = heard(world, "Ana", world.brand, who="ana")
+    sent = replies.reply(message.ticket_id, world.agent, "Ana, it leaves at noon.", "public")
+    tickets.resolve(message.ticket_id, world.agent)
+    replies.cancel(sent.pk, world.agent)
+    surveys.send(timezone.now() + 2 * HOUR)
+    assert Survey.objects.get().skipped == "unanswered"
+
+
+def test_a_question_that_never_left_was_not_asked(world: World) -> None:
+    row = asked(world)
+    assert row.delivery is not None
+    replies.cancel(row.delivery.pk, world.agent)
+    row.refresh_from_db()
+    assert (row.state, row.skipped, row.sent_at) == ("skipped", "undelivered", None)
+    assert surveys.ask(row.ticket_id, world.agent).state == "sent", "neither their month nor this ticket is used up"
+
+
+def test_one_that_stumbles_holds_up_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = settled(world, "ana"), settled(world, "bo")
+    real = replies.say_automatically
+
+    def stumbles(ticket_id: int, *args: Any, **more: Any) -> Any:
+        if ticket_id == first.pk:
+            raise KeyError("id")
+        return real(ticket_id, *args, **more)
+
+    monkeypatch.setattr(replies, "say_automatically", stumbles)
+    later = timezone.now() + 2 * HOUR
+    surveys.send(later)
+    assert Survey.objects.get(ticket=second).state == "sent"
+    stuck = Survey.objects.get(ticket=first)
+    assert (stuck.state, stuck.send_at) == ("planned", later + HOUR)
