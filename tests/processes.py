@@ -16,6 +16,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from helpdesk.processes import STANDS_STILL
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -82,6 +84,18 @@ class Background:
             os.killpg(process.pid, number) if group else os.kill(process.pid, number)
         if number == signal.SIGKILL:
             process.wait(10)
+
+    def look_after(self, worker: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """As `manage.py up` does: a worker that has finished nothing for 45 s is started anew. The worker there is now.
+
+        A reconnect of the broker's library to Redis that never ends was seen once in some ten restarts [seen].
+        """
+        sign = self.folder / "worker-alive"
+        if not sign.exists() or time.time() - sign.stat().st_mtime < STANDS_STILL:
+            return worker
+        self.kill(worker)
+        sign.touch()
+        return self.worker(name=f"anew{len(self.processes)}")
 
     def children(self, process: subprocess.Popen[bytes]) -> list[int]:
         """Pids of a worker's pool processes."""

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,21 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
 
 @pytest.mark.redis
 def test_07_redis_killed_and_restarted_three_times(stage: Stage, own_redis: OwnRedis) -> None:
-    with background(tick=1, redis_url=own_redis.url):
+    with background(tick=1, redis_url=own_redis.url) as running:
+        worker = running.processes[0]
+
+        def heard(count: int) -> bool:
+            nonlocal worker
+            worker = running.look_after(worker)
+            return stage.mentions() >= count
+
         for number in range(3):
             stage.mention(f"before {number}")
             own_redis.kill()
             stage.mention(f"while away {number}")
             time.sleep(2)
             own_redis.start()
-            stage.heard(2 * (number + 1), seconds=90)
+            until(partial(heard, 2 * (number + 1)), 120, running.logs)
         sent = stage.reply("It works again.")
         stage.settled(sent, seconds=60)
         stage.judge(6)
