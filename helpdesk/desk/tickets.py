@@ -272,7 +272,14 @@ def verb(
                     "text": asked.text,
                     "mode": request.POST.get("mode", ""),
                     "findings": [
-                        {"guard": one.guard, "words": guarding.wording(one, asked.text), "on": _day_of(one)}
+                        {
+                            "guard": one.guard,
+                            "words": guarding.wording(one, asked.text),
+                            "on": _day_of(one),
+                            "name": _first_name(row, request.POST.get("mode", ""))
+                            if one.guard in ("specific", "copy")
+                            else "",
+                        }
                         for one in asked.found
                     ],
                 }
@@ -390,12 +397,20 @@ def _guarded(request: HttpRequest, row: Ticket, mode: str, text: str) -> tuple[s
         leak = next((one for one in found if one.guard == "private"), None)
         text = guarding.hidden(text, leak) if leak is not None else text
         found = guarding.check(row, text, mode, now)
+    if fix == "name":
+        text = guarding.by_name(text, _first_name(row, mode))
+        raise Asked(text, guarding.check(row, text, mode, now))
     if fix == "remind":
         found = [one for one in found if one.guard != "promise"]
     if found and "anyway" not in request.POST:
         guarding.raised(row, me(request), text, found)
         raise Asked(text, found)
     return mode, text
+
+
+def _first_name(row: Ticket, mode: str) -> str:
+    """What to call them there; "" where we know no name."""
+    return replies.first_name(replies.shown_name(row, mode))
 
 
 SAID = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -101,6 +102,44 @@ def hidden(text: str, found: Finding) -> str:
     """The draft with what is private behind dots."""
     places = [private.Found(kind, *place) for kind, place in zip(found.params["kinds"], found.places, strict=True)]
     return private.masked(text, places)
+
+
+BEGINS = frozenset(
+    [
+        "we",
+        "the",
+        "thank",
+        "thanks",
+        "sorry",
+        "please",
+        "your",
+        "it",
+        "that",
+        "this",
+        "you",
+        "our",
+        "there",
+        "here",
+        "if",
+        "when",
+        "as",
+        "for",
+        "to",
+        "can",
+        "could",
+        "would",
+        "let",
+        "unfortunately",
+    ]
+)
+
+
+def by_name(text: str, name: str) -> str:
+    """The draft, begun with the person's first name."""
+    words = text.strip()
+    first = re.split(r"[\s,.!?'’]", words, maxsplit=1)[0]
+    begun = words[:1].lower() + words[1:] if first.lower() in BEGINS else words
+    return f"{name}, {begun}" if name else words
 
 
 # --- what people did about it ----------------------------------------------------------------------------------

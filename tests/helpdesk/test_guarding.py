@@ -46,6 +46,25 @@ def test_the_desk_asks_before_what_could_go_to_anybody_and_one_tap_sends_it(worl
     assert [(row.guard, row.answer) for row in GuardRaise.objects.all()] == [("specific", "anyway")]
 
 
+def test_the_name_is_put_before_it_in_one_tap_and_the_agent_sends_it(world: World, ticket: Ticket) -> None:
+    assert "Begin with “Ana, …”" in send(world, ticket, DULL).content.decode()
+    page = send(world, ticket, DULL, fix="name").content.decode()
+    mended = f"Ana, we{DULL[2:]}"
+    assert mended in page
+    assert "This could go to anybody" not in page
+    assert texts() == [], "it is the agent who sends"
+    assert send(world, ticket, mended).status_code == 302
+    assert texts() == [mended]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("I see to it.", "Ana, I see to it."), ("Malmö is open.", "Ana, Malmö is open."), ("Sorry, it is late.", "Ana, sorry, it is late."), ("Yes", "Ana, Yes")],
+)  # fmt: skip
+def test_begun_with_a_name(text: str, found: str) -> None:
+    assert guarding.by_name(text, "Ana") == found
+
+
 def test_private_data_is_hidden_or_moved_or_sent_as_it_is(world: World, ticket: Ticket) -> None:
     page = send(world, ticket, LEAK).content.decode()
     assert "An order number will show: “88213456”." in page
