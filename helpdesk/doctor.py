@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 import stat
 
@@ -9,9 +10,12 @@ import redis
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import Q
+from django.utils import timezone
 
+from helpdesk import links
 from helpdesk.checks import sqlite_note
-from helpdesk.models import Brand, Membership
+from helpdesk.models import Alert, Brand, Membership, ServicePolicy
 from helpdesk.permissions import Role
 from helpdesk.ports import Finding, ports
 
@@ -20,7 +24,7 @@ def examine() -> list[Finding]:
     database = _database()
     if not database.healthy:
         return [database, *_broker(), *_disk()]
-    found = [database, *_sqlite(), *_broker(), *_disk(), *_brands()]
+    found = [database, *_sqlite(), *_broker(), *_disk(), *_brands(), *_words_outside()]
     for look in ports.doctors:
         found += look()
     return found
@@ -82,6 +86,30 @@ def _disk() -> list[Finding]:
             "" if not mode & 0o077 else f"chmod 700 {settings.DATA_DIR}",
         ),
     ]
+
+
+def _words_outside() -> list[Finding]:
+    """What customers are asked and colleagues told outside the desk needs our own address and a way out."""
+    found = []
+    asks = Q(survey_minutes__isnull=False) | Q(
+        pk__in=ServicePolicy.objects.filter(survey_minutes__isnull=False).values("brand")
+    )
+    asking = list(Brand.objects.filter(asks).values_list("slug", flat=True)[:10])
+    if asking:
+        fine = bool(links.absolute("/"))
+        state = (
+            "links begin with " + links.absolute("/")
+            if fine
+            else f"{', '.join(asking)} would ask, but nobody is sent a link"
+        )
+        found.append(Finding("surveys", fine, state, "" if fine else "Set HELPDESK_BASE_URL."))
+    given_up = Alert.objects.filter(failed_at__gt=timezone.now() - dt.timedelta(days=1))
+    problem = given_up.order_by("-failed_at").values_list("problem", flat=True).first()
+    if problem is not None:
+        found.append(
+            Finding("alerts", False, f"given up within a day: {problem}", "See the desk: Set up, Told outside.")
+        )
+    return found
 
 
 def _brands() -> list[Finding]:

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from helpdesk.models import ApiToken, Brand, Membership, Ticket, User
+from helpdesk.models import Alert, ApiToken, Brand, Membership, Ticket, User
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -120,3 +120,13 @@ def test_the_doctor_says_what_is_sick_and_what_to_do(world: World) -> None:
     assert code == 1
     assert "no owner: southbay" in said
     assert "→ Add one: `manage.py open_brand`." in said
+
+
+def test_the_doctor_says_why_nobody_is_asked_or_told(world: World, settings: Any) -> None:
+    Brand.objects.filter(pk=world.brand.pk).update(survey_minutes=60)
+    Alert.objects.create(brand=world.brand, by="hook", code="x", due_at=timezone.now(), failed_at=timezone.now(), problem="HTTP 410")  # fmt: skip
+    settings.DEMO = False
+    _code, said = code_of("doctor")
+    assert "northwind would ask, but nobody is sent a link" in said
+    assert "Set HELPDESK_BASE_URL." in said
+    assert "HTTP 410" in said
