@@ -68,6 +68,10 @@ def merge(ticket_id: int, into_id: int, user: User) -> Ticket:
     FollowUp.objects.filter(ticket=gone, done_at=None).update(ticket=kept)
     Concession.objects.filter(ticket=gone).update(ticket=kept)
     Survey.objects.filter(ticket=gone, state=Survey.State.PLANNED).update(state=Survey.State.SKIPPED, skipped="merged")
+    told = StatementCopy.objects.filter(ticket=gone, state=StatementCopy.State.TOLD).values("statement")
+    StatementCopy.objects.filter(ticket=kept, state=StatementCopy.State.QUEUED, statement__in=told).update(
+        state=StatementCopy.State.PASSED, problem={"code": "told"}
+    )
     StatementCopy.objects.filter(ticket=gone).exclude(statement__copies__ticket=kept).update(ticket=kept)
     Affected.objects.filter(ticket=gone).exclude(incident__affected__ticket=kept).update(ticket=kept)
     Participant.objects.filter(ticket=gone).update(ticket=kept)

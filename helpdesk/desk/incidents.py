@@ -109,7 +109,7 @@ def _page(
         one.share = round(100 * (one.told + one.passed) / one.all) if one.all else 0  # type: ignore[attr-defined]
     found = reports.summary(row)
     affected = list(incidents.affected_by(row)[:200])
-    passed = StatementCopy.objects.filter(statement__incident=row, state="passed").exclude(problem__code="left").select_related("ticket__customer", "statement").order_by("-id")  # fmt: skip
+    passed = StatementCopy.objects.filter(statement__incident=row, state="passed").exclude(problem__code__in=["left", "told"]).select_related("ticket__customer", "statement").order_by("-id")  # fmt: skip
     context = {
         **site.each_context(request), "row": row, "statements": statements, "affected": affected, "summary": found, "first_word": 60 * (found.minutes_to_first_word or 0),
         "passed": passed[:20], "alike": _alike(request, incidents.suggested(row, now)) if is_open else [],

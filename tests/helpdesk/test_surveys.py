@@ -237,9 +237,9 @@ class TestVerdict:
         gone = settled(world)
         kept = heard(world, "Ana", world.brand, who="ana", thread="other").ticket
         tickets.reopen(gone.pk, world.agent)
-        if gone.pk != kept.pk:
-            joining.merge(gone.pk, kept.pk, world.lead)
-            assert Survey.objects.get().skipped == "merged"
+        assert gone.pk != kept.pk
+        joining.merge(gone.pk, kept.pk, world.lead)
+        assert Survey.objects.get().skipped == "merged"
         row = asked(world, who="bo")
         erasing.erase(row.ticket.customer_id, world.owner)
         assert client.get(surveys.path_of(row)).status_code == 404
@@ -304,8 +304,7 @@ def test_a_verdict_on_a_ticket_that_was_merged_counts_where_it_went(world: World
     row = asked(world)
     kept = heard(world, "Ana", world.brand, who="ana", thread="other").ticket
     gone = Ticket.objects.get(pk=row.ticket_id)
-    if kept.pk == gone.pk:
-        return
+    assert kept.pk != gone.pk
     joining.merge(gone.pk, kept.pk, world.lead)
     assert client.post(surveys.path_of(row), {"score": "1", "comment": "Worse"}).status_code == 302
     kept.refresh_from_db()
