@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from helpdesk.text.triage import Triage
 
 if TYPE_CHECKING:
-    from helpdesk.models import Channel, Message
+    from helpdesk.models import Brand, Channel, Message
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,26 @@ class _NoMouth:
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a customer writes in the help centre. `thread`: the request's own name, `key`: this entry's, both random.
+
+    `link`: where it can be read and gone on with; `address`: where they want to be told, unproven.
+    """
+
+    thread: str
+    key: str
+    text: str
+    subject: str = ""
+    name: str = ""
+    address: str = ""
+    link: str = ""
+
+
+def _take_nothing(brand: Brand, request: Request) -> Message:
+    raise ReplyRefused("text", "no_platform", "No platform is plugged in.")
+
+
+@dataclass(frozen=True)
 class Erased:
     """A person who is being erased: what was theirs, and what they were called (the longest first)."""
 
@@ -120,6 +140,7 @@ class Ports:
     triage: Callable[[str, int], Triage] = lambda text, reach: Triage(reach=reach)
     reason_words: Callable[[Mapping[str, Any]], str] = lambda reason: str(reason.get("code", ""))
     wake_deliveries: Callable[[Sequence[int]], None] = lambda ids: None
+    take_request: Callable[[Brand, Request], Message] = _take_nothing
     after_erasure: list[Callable[[Erased], None]] = field(default_factory=list)
     after_tombstone: list[Callable[[Sequence[int]], None]] = field(default_factory=list)
     notice_words: dict[str, str] = field(default_factory=dict)

@@ -218,12 +218,13 @@ def wake_pushes() -> None:
 
 
 def plug_in() -> None:
-    from mentions import api, desk, desk_terms, doctor, forgetting, ingest, triage
+    from mentions import api, asking, desk, desk_terms, doctor, forgetting, ingest, triage
 
     ports.mouth = PlatformMouth()
     ports.triage = triage.read
     ports.reason_words = triage.reason_words
     ports.wake_deliveries = wake_deliveries
+    ports.take_request = asking.take
     ports.after_tombstone.append(ingest.forget_payloads)
     ports.after_erasure.append(forgetting.forget)
     ports.api_routes.append(api.add_routes)

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
+from knowledge.search import shelf
 from tests.fakes.bluesky import FakeBluesky
 from tests.world import World, open_world
 
@@ -44,6 +45,8 @@ def _quick_and_local(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ALLOW_NETS = ["127.0.0.0/8", "::1/128"]
     settings.DEMO = True
+    settings.HELP_COUNT_SECONDS = 0
+    shelf.clear()
 
 
 @pytest.fixture

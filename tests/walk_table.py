@@ -44,6 +44,7 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
+from knowledge.models import Feedback, Idea, Vote
 from mentions.models import ReadBack, Source, Term
 from tests.world import PASSWORD
 
@@ -493,10 +494,36 @@ def door(route: str, **rules: Rule) -> Row:
 MOVED = Rule(status=302)
 CHANGE = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
 
+
+def centre(page: str, thing: str = "", *, query: str = "", name: str = "", token: str = "", **rules: Rule) -> Row:
+    """A page of northwind's help centre, which is open to everybody."""
+    words = {
+        "slug": "northwind",
+        "language": "en",
+        **({"name": name} if name else {}),
+        **({"token": token} if token else {}),
+    }
+    return named(row(f"help/<slug>/<language>/{page}", thing, query=query, is_open=True, **rules), **words)
+
+
 OPEN = [
     row("", GET=MOVED, POST=MOVED, is_open=True),
     row("help/", GET=LOOK, is_open=True),
-    named(row("help/<slug>/<language>/", GET=LOOK, is_open=True), slug="northwind", language="en"),
+    row("robots.txt", GET=LOOK, is_open=True),
+    named(row("help/theme/<code>.css", GET=LOOK, is_open=True), code="0a7d5c"),
+    named(row("help/picture/<key>", GET=Rule(status=404), is_open=True), key="guessed-guessed-gue"),
+    named(row("help/<slug>/", GET=MOVED, is_open=True), slug="northwind"),
+    named(row("help/<slug>/sitemap.xml", GET=LOOK, is_open=True), slug="northwind"),
+    *(centre(page, GET=LOOK) for page in ("", "suggest/", "expect/", "feed/")),
+    centre("search/", query="q=late+train", GET=LOOK),
+    centre("categories/<name>/", name="trains", GET=LOOK),
+    centre("articles/<name>/", name="late-trains", GET=LOOK),
+    centre("articles/<name>/helped/", name="late-trains", POST=post(READ, 302, count(Feedback), {"helped": "yes"})),
+    centre("ask/", GET=LOOK, POST=post(READ, 302, count(Ticket), {"text": "Where is my umbrella?", "seen": "1"})),
+    centre("request/<token>/", token="guessed", GET=Rule(status=404), POST=Rule(status=404)),
+    centre("ideas/", GET=LOOK, POST=post(READ, 302, count(Idea), {"title": "Warm soup on night trains", "seen": "1"})),
+    centre("ideas/<key>/", "idea", GET=LOOK),
+    centre("ideas/<key>/vote/", "idea", POST=post(READ, 302, count(Vote))),
     named(row("survey/<token>/", GET=Rule(status=404), POST=Rule(status=404), is_open=True), token="guessed"),
     named(row("hooks/<platform>/<token>/", GET=Rule(status=404), POST=Rule(status=404), is_open=True), platform="x", token="guessed"),
     door("login/", GET=Rule(status=302, anonymous=200), POST=Rule(status=302, anonymous=200)),

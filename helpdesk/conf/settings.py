@@ -66,6 +66,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "knowledge.middleware.OwnDomainMiddleware",
     "helpdesk.desk.middleware.SaneCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -146,6 +147,11 @@ LEASE_SECONDS = env.number("HELPDESK_LEASE_SECONDS", 120, low=2, high=3600)
 # The longest a whole request to a platform may take, in seconds, from DNS to the last byte.
 REQUEST_SECONDS = env.number("HELPDESK_REQUEST_SECONDS", 20, low=1, high=300)
 DEMO = env.flag("HELPDESK_DEMO", False)
+# How often a web process writes down how often articles were read, in seconds; 0: at once.
+HELP_COUNT_SECONDS = env.number("HELPDESK_COUNT_SECONDS", 5, low=0, high=3600)
+# An OpenAI-compatible server that may polish drafts of articles; empty: none, and nothing is missing.
+LLM_BASE_URL = env.text("LLM_BASE_URL").rstrip("/")
+LLM_API_KEY, LLM_MODEL = env.text("LLM_API_KEY"), env.text("LLM_MODEL", "default")
 
 # --- mail: password links ---------------------------------------------------------------------------------------
 MAIL = env.mail("HELPDESK_MAIL_URL")

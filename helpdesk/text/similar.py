@@ -44,16 +44,28 @@ def bare(text: str) -> str:
     return NOISE.sub(" ", text[:MOST]).strip()
 
 
-def vectors(texts: Sequence[str]) -> list[bytes]:
-    """One a text, b"" where it has fewer than three words."""
+def vectors(texts: Sequence[str], fewest: int = FEWEST) -> list[bytes]:
+    """One a text, b"" where it has fewer than `fewest` words."""
     kept = [bare(text) for text in texts]
-    told = [index for index, text in enumerate(kept) if len(WORD.findall(text)) >= FEWEST]
+    told = [index for index, text in enumerate(kept) if len(WORD.findall(text)) >= fewest]
     found = [b""] * len(kept)
     if told:
         made = _model().embed([kept[index] for index in told], norm=True)
         for index, row in zip(told, np.asarray(made, dtype="<f2"), strict=True):
             found[index] = row.tobytes()
     return found
+
+
+def word_vectors(words: Sequence[str]) -> tuple[Matrix, npt.NDArray[np.int64]]:
+    """Each word's vector, the sum of its pieces', not of length one; and how many pieces it has: one for a word the model knows."""
+    model = _model()
+    table: Matrix = model.embedding
+    if not words:
+        return np.zeros((0, table.shape[1]), dtype=np.float32), np.zeros(0, dtype=np.int64)
+    found = model.tokenizer.encode_batch(list(words), add_special_tokens=False)
+    ids = [[one for one, is_real in zip(each.ids, each.attention_mask, strict=True) if is_real] for each in found]
+    sums = np.array([table[one].sum(axis=0) for one in ids], dtype=np.float32).reshape(-1, table.shape[1])
+    return sums, np.array([len(one) for one in ids], dtype=np.int64)
 
 
 def matrix(stored: Sequence[bytes]) -> Matrix:

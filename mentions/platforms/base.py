@@ -158,6 +158,7 @@ class Platform:
     reads_per_hour: int = 600  # of one source, to begin with: people can change it
     writes_per_hour: int | None = None
     by_hand: bool = False
+    is_ours: bool = False  # a part of this house: nobody connects it
     help: str = ""
     # what to ask for when connecting, in the platform's own words: (permission, what for)
     permissions: tuple[tuple[str, str], ...] = ()

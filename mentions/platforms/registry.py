@@ -12,6 +12,7 @@ from mentions.platforms.email.connector import Email
 from mentions.platforms.feed.connector import Feed
 from mentions.platforms.manual.connector import Manual
 from mentions.platforms.mastodon.connector import Mastodon
+from mentions.platforms.web.connector import Web
 from mentions.platforms.wordpress.connector import WordPress
 from mentions.platforms.x.connector import X
 
@@ -24,6 +25,7 @@ CONNECTORS: dict[str, type[Connector]] = {
     "feed": Feed,
     "manual": Manual,
     "archive": Archive,
+    "web": Web,
     "demo": Demo,
 }
 
@@ -54,7 +56,11 @@ def platform(key: str) -> Platform:
 
 def offered() -> list[str]:
     """Keys a person may connect: those with settings or a demo, where demos are on."""
-    return [key for key in CONNECTORS if not CONNECTORS[key].platform.by_hand and (key != "demo" or settings.DEMO)]
+    return [
+        key
+        for key, connector in CONNECTORS.items()
+        if not (connector.platform.by_hand or connector.platform.is_ours) and (key != "demo" or settings.DEMO)
+    ]
 
 
 def name_of(key: str) -> str:

@@ -60,6 +60,8 @@ from helpdesk.workflow import (
     tickets,
 )
 from helpdesk.workflow.brands import MANUAL
+from knowledge import ideas, publishing
+from knowledge.models import Edition, Idea
 from mentions import ingest
 from mentions.models import Account, Mention, Quarantine, Source, Term
 from tests.world import World
@@ -129,6 +131,8 @@ class Half:
     owing: Ticket
     incident: Incident
     statement: Approval
+    edition: Edition
+    idea: Idea
 
 
 @dataclass
@@ -247,6 +251,7 @@ def _half(world: World, brand: Brand, worker: User, word: str) -> Half:
         searched=_searched(brand, word),
         **_ladder(world, brand, worker, word),
         **_seen_through(world, brand, worker, word),
+        **_help(brand, worker, word),
         theirs=Ticket.objects.filter(customer=joined.kept).order_by("id")[0],
     )
 
@@ -302,6 +307,22 @@ def _seen_through(world: World, brand: Brand, worker: User, word: str) -> dict[s
         "survey": surveys.ask(done[0].pk, worker), "asked": done[1], "concession": given, "area": area, "lesson": lesson,
         "owed": Escalation.objects.get(pk=steps[1].pk), "owing": done[3], "incident": incident, "statement": asks,
     }  # fmt: skip
+
+
+def _help(brand: Brand, worker: User, word: str) -> dict[str, Any]:
+    """A help centre with one article for everybody, without the word, and others, with it, that outsiders never see."""
+    category = publishing.save_category(brand, worker, name="Trains")
+    shown = publishing.create(brand, worker, publishing.Words("Late trains", "Wait a little."), category=category)
+    publishing.publish(shown.pk, worker)
+    inner = publishing.create(
+        brand, worker, publishing.Words(f"{word} inside", f"{word} late trains"), visible="internal"
+    )
+    publishing.publish(inner.pk, worker)
+    publishing.create(brand, worker, publishing.Words(f"{word} draft", f"{word} late trains"), category=category)
+    return {
+        "edition": Edition.objects.get(pk=shown.pk),
+        "idea": ideas.propose(brand, "en", "A quiet carriage", "", ("somebody", "somewhere")),
+    }
 
 
 def _searched(brand: Brand, word: str) -> Channel:

@@ -1,0 +1,1 @@
+"""What customers really ask → inquiries → topics → drafts of articles."""

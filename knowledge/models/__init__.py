@@ -1,0 +1,48 @@
+"""One file per room; import from here."""
+
+from knowledge.models.article import (
+    READABLE,
+    Article,
+    BrokenLink,
+    Edition,
+    OldAddress,
+    Passage,
+    Picture,
+    Revision,
+    SearchEntry,
+    Visible,
+)
+from knowledge.models.centre import DEFAULT_COLOUR, Category, HelpCentre, colour, host_name
+from knowledge.models.idea import Idea, Vote
+from knowledge.models.reading import CameFrom, Feedback, Handed, Reading, Search
+from knowledge.models.topic import Advice, Clustering, Draft, Inquiry, Topic
+
+__all__ = [
+    "DEFAULT_COLOUR",
+    "READABLE",
+    "Advice",
+    "Article",
+    "BrokenLink",
+    "CameFrom",
+    "Category",
+    "Clustering",
+    "Draft",
+    "Edition",
+    "Feedback",
+    "Handed",
+    "HelpCentre",
+    "Idea",
+    "Inquiry",
+    "OldAddress",
+    "Passage",
+    "Picture",
+    "Reading",
+    "Revision",
+    "Search",
+    "SearchEntry",
+    "Topic",
+    "Visible",
+    "Vote",
+    "colour",
+    "host_name",
+]
