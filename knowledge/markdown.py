@@ -88,7 +88,7 @@ def _headings(tokens: Sequence[Token]) -> Iterator[Heading]:
     """Each heading with an anchor of its own; where an author begins with "#", all move down by one level."""
     down = any(token.type == "heading_open" and token.tag == "h1" for token in tokens)
     taken: set[str] = set()
-    for token, inline in zip(tokens, [*tokens[1:], None], strict=True):
+    for token, inline in zip(tokens, [*tokens, None][1:], strict=True):
         if token.type not in ("heading_open", "heading_close"):
             continue
         level = min(int(token.tag[1]) + down, 6)

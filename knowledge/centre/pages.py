@@ -198,8 +198,15 @@ def category(place: Place, name: str) -> HttpResponse:
         is_first=not after,
         structured=structured.crumbs(crumbs),
         canonical=place.whole("category", row.slug),
-        alternates=[(code, place.whole("category", row.slug, language=code)) for code in place.centre.spoken],
+        alternates=_shelf_elsewhere(place, row),
     )
+
+
+def _shelf_elsewhere(place: Place, row: Category) -> list[tuple[str, str]]:
+    """The shelf in the languages in which it holds something."""
+    found = Edition.objects.for_brand(place.brand).readable(place.reader).filter(article__category=row)
+    spoken = set(found.order_by().values_list("language", flat=True).distinct())
+    return [(code, place.whole("category", row.slug, language=code)) for code in place.centre.spoken if code in spoken]
 
 
 @require_safe

@@ -96,7 +96,8 @@ class Edition(BrandRow):
             models.UniqueConstraint(fields=["brand", "language", "slug"], name="edition_slug_once"),
             models.CheckConstraint(condition=Q(state__in=EditionState.values), name="edition_state_known"),
             models.CheckConstraint(
-                condition=~Q(state=EditionState.PUBLISHED) | Q(live=F("latest")), name="edition_published_is_live"
+                condition=~Q(state=EditionState.PUBLISHED) | (Q(live__isnull=False) & Q(live=F("latest"))),
+                name="edition_published_is_live",
             ),
             models.CheckConstraint(
                 condition=~Q(state=EditionState.ARCHIVED) | Q(live=None), name="edition_archived_is_gone"
