@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from helpdesk.models import Message
+from helpdesk.ports import Erased, ports
+
+
+def _erased(person: Erased) -> None:
+    from knowledge.mining import learn
+
+    learn.forget(person.ticket_ids)
+
+
+def _taken_back(messages: Sequence[int]) -> None:
+    """Words were deleted where they were said: what was learnt of them goes, too."""
+    from knowledge.mining import learn
+
+    learn.forget(list(Message.objects.filter(pk__in=messages).values_list("ticket", flat=True).distinct()))
+
 
 def plug_in() -> None:
-    pass
+    ports.after_erasure.append(_erased)
+    ports.after_tombstone.append(_taken_back)

@@ -41,6 +41,7 @@ app.conf.update(
         "look-up-the-ladder": {"task": "helpdesk.tasks.look", "schedule": float(settings.TICK_SECONDS)},
         "look-for-alike": {"task": "helpdesk.tasks.look_for_alike", "schedule": 30.0},
         "catch-up-on-likeness": {"task": "helpdesk.tasks.catch_up_on_likeness", "schedule": 3600.0},
+        "look-after-the-help-centre": {"task": "knowledge.tasks.look", "schedule": 30.0},
         "tidy": {"task": "mentions.tasks.tidy", "schedule": 3600.0},
     },
 )

@@ -6,14 +6,13 @@ from django.views.generic import RedirectView
 
 from helpdesk.desk.site import site
 from helpdesk.survey_page import survey
-from knowledge.centre.feeds import robots
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/desk/"), name="home"),
     path("desk/", site.urls),
     path("api/v1/", include("helpdesk.api.urls")),
     path("help/", include("knowledge.urls")),
-    path("robots.txt", robots),
+    path("", include("knowledge.root_urls")),
     path("hooks/", include("mentions.urls")),
     path("survey/<str:token>/", survey, name="survey"),
     path("account/login/", account.login, name="account_login"),

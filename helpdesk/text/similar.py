@@ -56,14 +56,19 @@ def vectors(texts: Sequence[str], fewest: int = FEWEST) -> list[bytes]:
     return found
 
 
+def pieces(texts: Sequence[str]) -> tuple[list[list[int]], Matrix]:
+    """(the pieces each text is made of, as rows of the table; the model's table, a row a piece)."""
+    model = _model()
+    found = model.tokenizer.encode_batch(list(texts), add_special_tokens=False) if texts else []
+    rows = [[one for one, is_real in zip(each.ids, each.attention_mask, strict=True) if is_real] for each in found]
+    return rows, model.embedding
+
+
 def word_vectors(words: Sequence[str]) -> tuple[Matrix, npt.NDArray[np.int64]]:
     """Each word's vector, the sum of its pieces', not of length one; and how many pieces it has: one for a word the model knows."""
-    model = _model()
-    table: Matrix = model.embedding
+    ids, table = pieces(words)
     if not words:
         return np.zeros((0, table.shape[1]), dtype=np.float32), np.zeros(0, dtype=np.int64)
-    found = model.tokenizer.encode_batch(list(words), add_special_tokens=False)
-    ids = [[one for one, is_real in zip(each.ids, each.attention_mask, strict=True) if is_real] for each in found]
     sums = np.array([table[one].sum(axis=0) for one in ids], dtype=np.float32).reshape(-1, table.shape[1])
     return sums, np.array([len(one) for one in ids], dtype=np.int64)
 

@@ -41,7 +41,7 @@ GREETING = re.compile(
     r"(?:\s+(?:there|all|team|support|folks|guys|everyone|sir|madam|or|and))*\s*[,!.:;-]*\s*)+",
     re.IGNORECASE,
 )
-SENTENCE = re.compile(r"(?<=[.!?…。？！])\s+|\n+")
+SENTENCE = re.compile(r"(?<=[.!?。？！])\s+|\n+")
 ASKS = re.compile(
     r"\?|？|\b(?:how|what|when|where|why|who|which|can|could|is|are|do|does|did|will|would|should|may|"
     r"wie|was|wann|wo|warum|kann|comment|quand|pourquoi|est-ce|cómo|cuándo|puedo|hur|när|kan|come|quando|posso)\b",

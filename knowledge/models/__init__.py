@@ -15,7 +15,7 @@ from knowledge.models.article import (
 from knowledge.models.centre import DEFAULT_COLOUR, Category, HelpCentre, colour, host_name
 from knowledge.models.idea import Idea, Vote
 from knowledge.models.reading import CameFrom, Feedback, Handed, Reading, Search
-from knowledge.models.topic import Advice, Clustering, Draft, Inquiry, Topic
+from knowledge.models.topic import Advice, Clustering, Draft, Inquiry, Learner, Topic
 
 __all__ = [
     "DEFAULT_COLOUR",
@@ -33,6 +33,7 @@ __all__ = [
     "HelpCentre",
     "Idea",
     "Inquiry",
+    "Learner",
     "OldAddress",
     "Passage",
     "Picture",

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from helpdesk.models import BrandQuerySet, BrandRow, Ticket
+from helpdesk.models import Brand, BrandQuerySet, BrandRow, Ticket
 from knowledge.models.article import Article
 from knowledge.models.reading import Feedback, Search
 
@@ -68,8 +68,7 @@ class Topic(BrandRow):
 class Inquiry(BrandRow):
     """A customer's question without names, handles, links and private data.
 
-    Where it comes from is `ticket`, `search` or `feedback`; each gives one at most. `said_at` is when it was asked. `vector`:
-    float16, of length one, as `knowledge.mining` makes it; empty where there is too little to go by.
+    Where it comes from is `ticket`, `search` or `feedback`; each gives one at most. `said_at` is when it was asked.
     """
 
     class Origin(models.TextChoices):
@@ -90,7 +89,6 @@ class Inquiry(BrandRow):
     topic = models.ForeignKey(Topic, models.SET_NULL, null=True, blank=True, related_name="inquiries", db_index=False)
     is_placed = models.BooleanField(default=False, help_text=_("An editor said where it belongs."))
     said_at = models.DateTimeField()
-    vector = models.BinaryField(default=b"")
 
     class Meta:
         verbose_name_plural = "inquiries"
@@ -148,6 +146,14 @@ class Draft(BrandRow):
     )
 
 
+class Learner(BrandRow):
+    """How far a brand's events were read for inquiries."""
+
+    brand = models.OneToOneField(Brand, models.CASCADE, related_name="learner")
+    transaction = models.BigIntegerField(default=0)
+    event = models.BigIntegerField(default=0)
+
+
 class Clustering(BrandRow):
     """A nightly clustering of one brand's inquiries in one language: how the words were weighed, and what came out.
 
@@ -156,6 +162,7 @@ class Clustering(BrandRow):
 
     language = models.CharField(max_length=10)
     weights = models.BinaryField(default=b"")
+    params = models.JSONField(default=dict, blank=True)
     inquiries = models.PositiveIntegerField(default=0)
     topics = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)

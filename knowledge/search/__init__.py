@@ -25,6 +25,7 @@ from knowledge.search.terms import terms, words
 
 LONGEST = 200  # characters of a search
 CANDIDATES = 50
+MOST_TERMS = 8  # that the database is asked for: the rarest say most
 EVERYDAY = 0.25  # of the articles that hold a term, from which on it tells nothing
 # what a search needs to have to do with an article. Of FAQs that were right for a question (stack exchange) 95 % are nearer than
 # NEAR, of those nearest to questions about something else 10 %.
@@ -118,10 +119,11 @@ def ranked_for(
 
 
 def _telling(bank: Bank, text: str) -> list[str]:
-    """The terms of a search that few articles hold; where all are everyday ones, all."""
+    """The rarest terms of a search that articles hold; everyday ones only where there are no others."""
     known = [term for term in dict.fromkeys(terms(text, bank.language)) if bank.often(term)]
     most = max(EVERYDAY * len(bank), 20)
-    return [term for term in known if bank.often(term) <= most] or known
+    rare = [term for term in known if bank.often(term) <= most] or known
+    return sorted(rare, key=bank.often)[:MOST_TERMS]
 
 
 def suggest(brand: Brand, language: str, text: str, reader: str, limit: int = 6) -> list[Hit]:

@@ -2,8 +2,8 @@
 
 A `Bank` holds what is needed of all articles of one brand and language. Per search `read` makes a `Query`, `near` scores every
 article by one product of matrices, and `rescored` puts the candidates in order (the nearest, and what the database's full text
-found): z-scores of meaning, of a BM25 in which a related word counts as part of an occurrence (Robertson and Zaragoza 2009; word
-vectors of wordllama), and of the title word by word. Articles that resemble everything answer nothing (hubness: Conneau et
+found): z-scores of meaning, and of a BM25 in which a related word counts as part of an occurrence (Robertson and Zaragoza 2009; word
+vectors of wordllama). Articles that resemble everything answer nothing (hubness: Conneau et
 al. 2018). Weights are round numbers that held on four collections; see `manage.py search_articles`.
 """
 
@@ -27,7 +27,7 @@ K1, B = 1.2, 0.75  # BM25's usual constants
 FLOOR = 0.4  # cosine below which two words have nothing to do with each other
 NEIGHBOURS, REFERENCE = 10, 1000  # hubness: mean of the ten nearest among at most a thousand articles
 PRIOR = 10  # articles from which on the mean of all counts more than half
-MEANING, LEXICAL, TITLE = 2.0, 1.0, 0.5  # weights of the three z-scores
+MEANING, LEXICAL = 2.0, 1.0  # weights of the two z-scores
 FEW, SHARE = 50, 0.1  # changes that are put in one by one; beyond, all is counted anew
 
 
@@ -41,11 +41,10 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """One article: its distinct words (rows of the vocabulary), how often each occurs, and those of its title."""
+    """One article: its distinct words (rows of the vocabulary), and how often each occurs."""
 
     rows: Ints
     counts: Matrix
-    title: Ints
     length: int
 
 
@@ -157,8 +156,7 @@ class Bank:
         both = title + body
         rows = np.array([self.vocabulary[word] for word in both], dtype=np.int64)
         counts = np.array(list(both.values()), dtype=np.float32)
-        titled = np.array([self.vocabulary[word] for word in title], dtype=np.int64)
-        return Entry(rows, counts, titled, both.total())
+        return Entry(rows, counts, both.total())
 
     def _set(self, key: int, entry: Entry) -> None:
         place = self.places.setdefault(key, len(self.keys))
@@ -252,9 +250,6 @@ class Bank:
             whole = np.zeros(len(picked))
             whole[full] = lexical
             score = score + LEXICAL * z(whole)
-            titled = [number for number, entry in enumerate(entries) if len(entry.title)]
-            if titled:
-                score[titled] += TITLE * z(self._titles(query, [entries[number] for number in titled], cosine, place))
         order = np.argsort(-score, kind="stable")
         return [Scored(int(picked[at]), float(score[at]), float(covered[at])) for at in order]
 
@@ -281,13 +276,3 @@ class Bank:
         best = np.maximum.reduceat(soft[:, rows], starts, axis=1)
         covered = query.weight @ best / max(float(query.weight.sum()), 1e-9)
         return query.weight @ often, covered
-
-    def _titles(self, query: Query, entries: Sequence[Entry], cosine: Matrix, place: Ints) -> npt.NDArray[Any]:
-        """The title word by word, both ways: how much of the question it covers, how much of it the question covers."""
-        rows = np.concatenate([entry.title for entry in entries])
-        starts = np.cumsum([0, *(len(entry.title) for entry in entries)])[:-1]
-        pairs = np.maximum(cosine[:, place[rows]], 0)
-        weight = self.idf(self.frequency[self.stem_of[rows]]) * np.linalg.norm(self.raw[rows], axis=1)
-        there = query.weight @ np.maximum.reduceat(pairs, starts, axis=1) / max(float(query.weight.sum()), 1e-9)
-        back = np.add.reduceat(pairs.max(axis=0) * weight, starts) / np.maximum(np.add.reduceat(weight, starts), 1e-9)
-        return np.asarray(np.sqrt(np.maximum(there * back, 0)))

@@ -41,7 +41,7 @@ def nearest(word: str, bank: Bank) -> str:
     near = [
         (distance, known[0] != word[0], -bank.frequency[bank.stem_of[row]], known)
         for known, distance, row in found
-        if len(known) >= SHORTEST
+        if len(known) >= SHORTEST and (distance < 2 or known[0] == word[0])
     ]
     return str(min(near)[3]) if near else ""
 

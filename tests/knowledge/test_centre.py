@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from typing import Any
@@ -296,6 +297,7 @@ def test_a_search_knows_what_came_of_it(world: World, reader: Client, library: N
     assert link
     reader.get(link[1])
     row = Search.objects.get()
+    assert row.chosen is not None
     assert (row.words, row.found, row.chosen.slug) == ("refund", 1, "refunds")
     page(reader, "search/?q=zeppelin+licence")
     assert list(Search.objects.order_by("id").values_list("found", flat=True)) == [1, 0]
@@ -436,7 +438,7 @@ def test_the_service_statement_says_what_was_true(world: World, reader: Client) 
     for number in range(20):
         ticket = world.ticket(who=f"p{number}")
         if number < 15:
-            Ticket.objects.filter(pk=ticket.pk).update(answered_at=timezone.now() + timezone.timedelta(minutes=9))
+            Ticket.objects.filter(pk=ticket.pk).update(answered_at=timezone.now() + dt.timedelta(minutes=9))
     from django.core.cache import cache
 
     cache.clear()

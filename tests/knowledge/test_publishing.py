@@ -47,7 +47,8 @@ def test_what_readers_see_stays_until_the_next_words_are_published(world: World,
     edition = write("Bikes on trains", "Bikes travel free.")
     changed = publishing.save(edition.pk, world.agent, Words("Bikes on all trains", "Bikes cost 4 €."))
     assert (changed.state, changed.has_changes, changed.title) == ("draft", True, "Bikes on trains")
-    assert changed.live is not None and changed.live.body == "Bikes travel free."
+    assert changed.live is not None
+    assert changed.live.body == "Bikes travel free."
     done = publishing.publish(edition.pk, world.lead)
     assert (done.title, done.has_changes, done.slug) == ("Bikes on all trains", False, "bikes-on-trains")
 

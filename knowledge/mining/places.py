@@ -1,0 +1,111 @@
+"""Which topic an inquiry belongs to, decided as it comes; and what is counted of topics.
+
+Between two nights nothing is grouped anew: an inquiry goes to the topic whose middle is near enough, by the words as the last
+night weighed them, or waits for the next.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import OrderedDict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from django.db.models import Count, Max, Min, Q
+from django.utils import timezone
+
+from helpdesk.models import Brand
+from knowledge.mining import clusters
+from knowledge.models import Clustering, Inquiry, Topic
+
+MONTH = dt.timedelta(days=30)
+MOST_KEPT = 16
+
+
+@dataclass(frozen=True)
+class Map:
+    """One night's weights and the middles of the topics as they stand."""
+
+    adaptation: clusters.Adaptation
+    topics: list[int]
+    middles: clusters.Matrix
+    limit: float
+
+
+_maps: OrderedDict[tuple[int, dt.datetime | None, int], Map] = OrderedDict()
+
+
+def map_of(brand: Brand, language: str) -> Map | None:
+    """None where no night has been yet. Kept in this process until the next one, or until a topic changes."""
+    row = (
+        Clustering.objects.for_brand(brand).filter(language=language).exclude(finished_at=None)
+        .order_by("-finished_at").defer("weights").first()
+    )  # fmt: skip
+    if row is None:
+        return None
+    current = (
+        Topic.objects.for_brand(brand).filter(language=language).exclude(state=Topic.State.MERGED).exclude(vector=b"")
+    )
+    key = (row.pk, row.finished_at, current.aggregate(last=Max("id"), count=Count("id"))["count"])
+    if key not in _maps:
+        topics = list(current.order_by("id").values_list("id", "vector"))
+        middles = _matrix([bytes(vector) for _key, vector in topics])
+        weights = Clustering.objects.values_list("weights", flat=True).get(pk=row.pk)
+        _maps[key] = Map(
+            clusters.read(bytes(weights)), [one for one, _vector in topics], middles, float(row.params.get("limit", 1))
+        )
+        while len(_maps) > MOST_KEPT:
+            _maps.popitem(last=False)
+    return _maps[key]
+
+
+def _matrix(stored: Sequence[bytes]) -> clusters.Matrix:
+    if not stored:
+        return np.zeros((0, clusters.SIZE + clusters.WORD_SIZE), dtype=np.float32)
+    return np.vstack([np.frombuffer(one, dtype="<f2") for one in stored]).astype(np.float32)
+
+
+def stored(vector: clusters.Matrix) -> bytes:
+    return bytes(vector.astype("<f2").tobytes())
+
+
+def assign(brand: Brand, language: str, rows: Sequence[Inquiry]) -> None:
+    """Set the topic of these inquiries, unsaved, where one is near enough."""
+    known = map_of(brand, language)
+    if known is None or not rows:
+        return
+    made = clusters.vectors(known.adaptation, [row.text for row in rows])
+    found, close = clusters.nearest_centre(made, known.middles)
+    for row, place, value in zip(rows, found, close, strict=True):
+        if place >= 0 and value >= known.limit:
+            row.topic_id = known.topics[int(place)]
+
+
+def count(brand: Brand | int, topics: Collection[int]) -> None:
+    """Write what is counted of these topics, from their inquiries."""
+    if not topics:
+        return
+    now = timezone.now()
+    recent, before = Q(said_at__gte=now - MONTH), Q(said_at__gte=now - 2 * MONTH, said_at__lt=now - MONTH)
+    rows = Inquiry.objects.filter(topic__in=topics).order_by().values("topic")
+    totals = {
+        int(row["topic"]): dict(row)
+        for row in rows.annotate(
+            size=Count("pk"), asked_30=Count("pk", filter=recent), asked_before=Count("pk", filter=before),
+            negative_30=Count("pk", filter=recent & Q(sentiment="negative")), first_at=Min("said_at"), last_at=Max("said_at"),
+        )
+    }  # fmt: skip
+    channels: dict[int, dict[str, int]] = {}
+    for topic, platform, found in rows.filter(recent).values_list("topic", "platform").annotate(found=Count("pk")):
+        channels.setdefault(topic, {})[platform] = found
+    changed = list(Topic.objects.filter(pk__in=topics, brand=getattr(brand, "pk", brand)))
+    for row in changed:
+        total: dict[str, Any] = totals.get(row.pk, {})
+        row.size, row.asked_30 = total.get("size", 0), total.get("asked_30", 0)
+        row.asked_before, row.negative_30 = total.get("asked_before", 0), total.get("negative_30", 0)
+        row.first_at, row.last_at = total.get("first_at"), total.get("last_at")
+        row.channels = channels.get(row.pk, {})
+    columns = ["size", "asked_30", "asked_before", "negative_30", "first_at", "last_at", "channels"]
+    Topic.objects.bulk_update(changed, columns, batch_size=200)

@@ -1,0 +1,37 @@
+"""Thin entries for Celery: what is due in the help centre and in what it learns. The rows are the queue."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.utils import timezone
+
+from helpdesk.models import Brand
+from knowledge import ideas, publishing
+from knowledge.centre.place import address_of
+from knowledge.mining import learn, nightly
+from knowledge.models import HelpCentre, Idea
+
+SOFT, HARD = 240, 300  # seconds
+NIGHT_SOFT, NIGHT_HARD = 1500, 1560
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def look() -> None:
+    """What is to be published by now; what was asked since the last look; voters who want to know."""
+    while publishing.publish_due(timezone.now()):
+        pass
+    learn.catch_up()
+    ideas.tell(_page_of)
+    for brand, language in nightly.due(timezone.now()):
+        group.delay(brand, language)
+
+
+@shared_task(queue="wake", soft_time_limit=NIGHT_SOFT, time_limit=NIGHT_HARD)
+def group(brand_id: int, language: str) -> None:
+    """Group one brand's inquiries in one language, unless somebody did meanwhile."""
+    if (brand_id, language) in nightly.due(timezone.now()):
+        nightly.run(Brand.objects.get(pk=brand_id), language)
+
+
+def _page_of(idea: Idea) -> str:
+    return address_of(idea.brand, HelpCentre.of(idea.brand), idea.language, "idea", idea.pk)
