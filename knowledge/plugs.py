@@ -22,5 +22,9 @@ def _taken_back(messages: Sequence[int]) -> None:
 
 
 def plug_in() -> None:
+    from knowledge import desk
+
+    ports.desk_urls.append(desk.urls)
+    ports.desk_sections.append(desk.sections)
     ports.after_erasure.append(_erased)
     ports.after_tombstone.append(_taken_back)

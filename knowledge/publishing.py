@@ -6,6 +6,7 @@ Raises Refused (which field, why, what to do) and Conflict (somebody else was fi
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ from knowledge.states import EditionState, IllegalMove, moved
 
 LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_WHY, LONGEST_SLUG = 200, 300, 250, 80
 BATCH = 100
+GAP = re.compile(r"\[gap:([^\]]*)\]", re.IGNORECASE)  # what a draft leaves to the editor
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,12 @@ def _stuck(edition_id: int, why: str) -> None:
 def _publishable(edition: Edition) -> None:
     if edition.latest is None or not edition.latest.body.strip():
         raise Refused("body", "blank", _("An article without an answer helps nobody. Write it first."))
+    if gap := GAP.search(edition.latest.body):
+        raise Refused(
+            "body",
+            "gap",
+            _("There is still a gap: “%(gap)s”. Fill it, or take the line out.") % {"gap": gap[1].strip()[:120]},
+        )
 
 
 def _move(edition: Edition, verb: str, by: User | None, why: str) -> Edition:

@@ -10,7 +10,7 @@ from tests.world import World
 
 pytestmark = pytest.mark.django_db
 
-PINNED = {"/desk/inbox/next/": 18, "/desk/tickets/{first}/": 44, "/api/v1/tickets/": 3}
+PINNED = {"/desk/inbox/next/": 21, "/desk/tickets/{first}/": 47, "/api/v1/tickets/": 3}
 
 
 def asked(world: World, address: str, first: int) -> int:

@@ -44,7 +44,7 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
-from knowledge.models import Feedback, Idea, Vote
+from knowledge.models import Article, Category, Edition, Feedback, HelpCentre, Idea, Vote
 from mentions.models import ReadBack, Source, Term
 from tests.world import PASSWORD
 
@@ -314,6 +314,21 @@ API = [
 PASSWORDS = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_password2": NEW_PASSWORD}
 
 
+CENTRE = {"brand": "northwind", "spoken": "en", "colour": "#0a7d5c", "minutes_per_answer": "6", "is_open": "on"}
+
+
+def pinned(scene: Scene) -> bool:
+    return Article.objects.get(pk=scene.north.edition.article_id).is_pinned
+
+
+def article_verb(name: str, thing: str, rule: Rule) -> Row:
+    return desk(f"articles/<edition_id>/{name}/", thing, POST=rule)
+
+
+def topic_verb(name: str, rule: Rule) -> Row:
+    return desk(f"topics/<topic_id>/{name}/", "topic", POST=rule)
+
+
 def ticket_verb(name: str, changed: Probe, body: Any = None, thing: str = "ticket", least: Role = AGENT) -> Row:
     """A verb is a POST; who merely follows its address (after logging in again, say) comes back to the ticket."""
     return desk(f"tickets/<ticket_id>/{name}/", thing, GET=Rule(READ, 302), POST=post(least, 302, changed, body))
@@ -413,6 +428,41 @@ DESK = [
     desk("quarantine/", GET=LOOK),
     desk("quarantine/<row_id>/retry/", "quarantine", POST=post(LEAD, 302, column("quarantine", "tries"))),
     desk("quarantine/<row_id>/drop/", "quarantine", POST=post(LEAD, 302, column("quarantine", "settled_at"))),
+    # the help centre
+    desk("articles/", GET=LOOK),
+    desk("articles/new/", GET=Rule(AGENT), POST=post(AGENT, 302, count(Edition), {"brand": "northwind", "title": "New", "body": "x"}, outside=404)),
+    desk("articles/preview/", POST=Rule(AGENT, 200, lambda s: {"body": "# New"})),
+    desk("articles/pictures/", POST=Rule(AGENT, 400, lambda s: {"edition": s.north.edition.pk}, outside=404)),
+    desk("articles/<edition_id>/", "edition", GET=LOOK, POST=post(AGENT, 302, column("edition", "latest_id"), {"title": "Late trains", "body": "Wait."})),
+    named(desk("articles/<edition_id>/revisions/<number>/", "edition", GET=LOOK), number="1"),
+    article_verb("submit", "sketch", post(AGENT, 302, column("sketch", "state"))),
+    article_verb("send_back", "sketch", Rule(LEAD, 409, lambda s: {"why": "shorter"})),  # nobody asked for a review
+    article_verb("publish", "sketch", post(LEAD, 302, column("sketch", "state"))),
+    article_verb("schedule", "sketch", post(LEAD, 302, column("sketch", "state"), {"publish_at": "2099-01-01T10:00"})),
+    article_verb("archive", "edition", post(LEAD, 302, column("edition", "state"))),
+    article_verb("reopen", "edition", Rule(AGENT, 409)),
+    article_verb("restore", "sketch", post(AGENT, 302, column("sketch", "latest_id"), {"number": "1"})),
+    article_verb("details", "edition", post(AGENT, 302, pinned, {"visible": "public", "is_pinned": "on"})),
+    article_verb("readdress", "edition", post(LEAD, 302, column("edition", "slug"), {"slug": "later-trains"})),
+    article_verb("translate", "edition", Rule(AGENT, 400, lambda s: {"language": "de"})),  # not spoken there
+    article_verb("settle", "edition", Rule(AGENT, 400, lambda s: {"feedback": "1"})),
+    desk("topics/", GET=LOOK),
+    desk("topics/<topic_id>/", "topic", GET=LOOK),
+    topic_verb("name", post(AGENT, 302, column("topic", "title"), {"title": "Seats"})),
+    topic_verb("keep", post(AGENT, 302, column("topic", "state"))),
+    topic_verb("aside", post(AGENT, 302, column("topic", "state"))),
+    topic_verb("merge", Rule(AGENT, 400, lambda s: {"into": "0"})),
+    topic_verb("draft", post(AGENT, 302, count(Edition))),
+    topic_verb("cover", post(AGENT, 302, column("topic", "article_id"), lambda s: {"article": s.north.edition.article_id})),
+    topic_verb("place", post(AGENT, 302, column("inquiry", "topic_id"), lambda s: {"inquiry": s.north.inquiry.pk})),
+    topic_verb("advise", Rule(AGENT, 409, lambda s: {"advice": "1"})),
+    desk("ideas/", GET=LOOK),
+    desk("ideas/<idea_id>/decide/", "idea", POST=post(LEAD, 302, column("idea", "state"), {"state": "planned"})),
+    desk("ideas/<idea_id>/merge/", "idea", POST=Rule(LEAD, 400, lambda s: {"into": "0"})),
+    desk("ideas/<idea_id>/hide/", "idea", POST=post(LEAD, 302, column("idea", "is_hidden"))),
+    desk("help-centre/", GET=LOOK, POST=post(MANAGER, 302, count(HelpCentre), CENTRE, outside=404)),
+    desk("help-centre/categories/", GET=LOOK, POST=post(LEAD, 302, count(Category), {"brand": "northwind", "name": "Shelf"}, outside=404)),
+    desk("help-centre/categories/<category_id>/remove/", "category", POST=post(LEAD, 302, count(Category))),
     # the admin site's own
     desk("", GET=Rule(status=302), POST=Rule(status=302)),
     desk("login/", GET=Rule(status=302), POST=Rule(status=302), is_open=True),

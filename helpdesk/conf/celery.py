@@ -24,7 +24,7 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
     worker_max_tasks_per_child=2000,
-    worker_max_memory_per_child=200_000,
+    worker_max_memory_per_child=400_000,  # KB; word vectors and what groups them take half of it
     task_time_limit=300,
     task_soft_time_limit=240,
     worker_send_task_events=False,

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from sklearn.utils.extmath import randomized_svd
+import scipy  # its parts are loaded when they are first asked for
 
 from helpdesk.text import similar
 
@@ -61,31 +60,33 @@ def unit(rows: Matrix) -> Matrix:
     return np.asarray(rows / np.where(length > 1e-6, length, np.inf), dtype=np.float32)
 
 
-def _count(rows: Sequence[Sequence[int]], width: int) -> sp.csr_matrix:
+def _count(rows: Sequence[Sequence[int]], width: int) -> scipy.sparse.csr_matrix:
     start = np.cumsum([0, *map(len, rows)])
     where = np.fromiter((one for row in rows for one in row), dtype=np.int32, count=int(start[-1]))
-    made = sp.csr_matrix((np.ones(len(where), np.float32), where, start), shape=(len(rows), width))
+    made = scipy.sparse.csr_matrix((np.ones(len(where), np.float32), where, start), shape=(len(rows), width))
     made.sum_duplicates()
     return made
 
 
-def _tokens(texts: Sequence[str]) -> sp.csr_matrix:
+def _tokens(texts: Sequence[str]) -> scipy.sparse.csr_matrix:
     made = []
     for start in range(0, max(len(texts), 1), 10_000):
         told, table = similar.pieces(texts[start : start + 10_000])
         made.append(_count(told, len(table)))
-    counts = sp.vstack(made).tocsr()
+    counts = scipy.sparse.vstack(made).tocsr()
     counts.data = np.sqrt(counts.data)
     return counts
 
 
-def _words(words: dict[str, int], texts: Sequence[str]) -> sp.csr_matrix:
+def _words(words: dict[str, int], texts: Sequence[str]) -> scipy.sparse.csr_matrix:
     made = _count([[words[word] for word in WORD.findall(text.lower()) if word in words] for text in texts], len(words))
     made.data = 1 + np.log(made.data)
     return made
 
 
 def fit(texts: Sequence[str]) -> Adaptation:
+    from sklearn.utils.extmath import randomized_svd  # a second and 60 MB: only where topics are found
+
     kept = [bare(text) for text in texts]
     seen: dict[str, int] = {}
     for text in kept:
@@ -146,14 +147,14 @@ def nearest(of: Matrix, among: Matrix, count: int, *, same: bool = False) -> tup
     return index, np.maximum(value, 0)
 
 
-def _links(index: Ints, value: Matrix, size: int) -> sp.csr_matrix:
+def _links(index: Ints, value: Matrix, size: int) -> scipy.sparse.csr_matrix:
     start = np.arange(0, index.size + 1, max(1, index.shape[1]))[: len(index) + 1]
-    return sp.csr_matrix(
+    return scipy.sparse.csr_matrix(
         (value.ravel(), index.ravel(), start if index.size else np.zeros(len(index) + 1, int)), shape=(len(index), size)
     )
 
 
-def _moved(rows: Matrix, links: sp.csr_matrix, towards: float, steps: int) -> Matrix:
+def _moved(rows: Matrix, links: scipy.sparse.csr_matrix, towards: float, steps: int) -> Matrix:
     """Each row moved to the middle of those that are alike in both directions."""
     both = links.minimum(links.T).tocsr()
     made = rows
@@ -213,10 +214,10 @@ def _tidy(group: Ints, least: int) -> Ints:
     return np.asarray(number[back].reshape(-1), dtype=np.int64)
 
 
-def _vote(links: sp.csr_matrix, group: Ints) -> tuple[Ints, Matrix]:
+def _vote(links: scipy.sparse.csr_matrix, group: Ints) -> tuple[Ints, Matrix]:
     """The topic most of a text's neighbours are in, and which share of them, weighed by how close they are."""
     inside = np.flatnonzero(group >= 0)
-    member = sp.csr_matrix(
+    member = scipy.sparse.csr_matrix(
         (np.ones(len(inside), np.float32), (inside, group[inside])),
         shape=(len(group), max(1, int(group.max(initial=0)) + 1)),
     )
@@ -230,12 +231,14 @@ def _limit(close: Matrix) -> float:
     return float(np.clip(STRICT - np.quantile(close, 0.1), LAXEST, STRICTEST)) if len(close) else STRICTEST
 
 
-def _joined(links: sp.csr_matrix, group: Ints) -> Ints:
+def _joined(links: scipy.sparse.csr_matrix, group: Ints) -> Ints:
     """Topics made one whose members take each other for neighbours; each with the one it has most to do with, in rounds."""
     while (group >= 0).any():
         inside = np.flatnonzero(group >= 0)
         count = int(group.max()) + 1
-        member = sp.csr_matrix((np.ones(len(inside), np.float32), (inside, group[inside])), shape=(len(group), count))
+        member = scipy.sparse.csr_matrix(
+            (np.ones(len(inside), np.float32), (inside, group[inside])), shape=(len(group), count)
+        )
         votes = (member.T @ links @ member).tocsr()
         whole = np.maximum(np.asarray(votes.sum(axis=1)).ravel(), 1e-6)
         across = (votes + votes.T).tocoo()
@@ -268,8 +271,8 @@ def grouped(made: Matrix, index: Ints, value: Matrix, least: int = LEAST, cover:
     links = _links(index, value**2, len(made))
     links.eliminate_zeros()
     moved = _moved(made, links, TOWARDS, STEPS)
-    both = sp.triu(links.minimum(links.T), 1).tocoo()
-    either = sp.triu(links.maximum(links.T), 1).tocoo()
+    both = scipy.sparse.triu(links.minimum(links.T), 1).tocoo()
+    either = scipy.sparse.triu(links.maximum(links.T), 1).tocoo()
     limit = _limit(_dots(moved, both.row, both.col))
     group = _tidy(_average_link(moved, either.row.astype(np.int64), either.col.astype(np.int64), limit), least)
     found, share = _vote(links, group)

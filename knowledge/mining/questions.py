@@ -88,7 +88,7 @@ def _without(text: str, names: Collection[str], countries: Sequence[str]) -> str
     text = CODE.sub(HOLE, text)
     names = [*names, *(hit["name"] for hit in CALLED.finditer(text))]
     text = CALLED.sub(" ", text)
-    words = sorted({word for name in names for word in _parts(name)}, key=len, reverse=True)
+    words = sorted({word for name in names for word in parts_of(name)}, key=len, reverse=True)
     if words:
         text = re.sub(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?:['’]s)?(?!\w)", " ", text, flags=re.IGNORECASE)
     return text
@@ -99,7 +99,7 @@ COMMON = {"may", "will", "mark", "rose", "grace", "hope", "bill", "art", "sue", 
           "brown", "king", "page", "price", "rich", "fine", "train", "ticket", "support", "help", "rail", "team", "service"}  # fmt: skip
 
 
-def _parts(name: str) -> list[str]:
+def parts_of(name: str) -> list[str]:
     """A name's words that stand for nobody else: not too short, not everyday words."""
     found = re.findall(r"[^\W_]{3,}", unicodedata.normalize("NFC", name))
     return [part for part in found if part.casefold() not in COMMON and not part.isdigit()]

@@ -61,7 +61,7 @@ from helpdesk.workflow import (
 )
 from helpdesk.workflow.brands import MANUAL
 from knowledge import ideas, publishing
-from knowledge.models import Edition, Idea
+from knowledge.models import Category, Edition, Idea, Inquiry, Topic
 from mentions import ingest
 from mentions.models import Account, Mention, Quarantine, Source, Term
 from tests.world import World
@@ -132,7 +132,11 @@ class Half:
     incident: Incident
     statement: Approval
     edition: Edition
+    sketch: Edition
+    category: Category
     idea: Idea
+    topic: Topic
+    inquiry: Inquiry
 
 
 @dataclass
@@ -318,11 +322,24 @@ def _help(brand: Brand, worker: User, word: str) -> dict[str, Any]:
         brand, worker, publishing.Words(f"{word} inside", f"{word} late trains"), visible="internal"
     )
     publishing.publish(inner.pk, worker)
-    publishing.create(brand, worker, publishing.Words(f"{word} draft", f"{word} late trains"), category=category)
+    sketch = publishing.create(
+        brand, worker, publishing.Words(f"{word} draft", f"{word} late trains"), category=category
+    )
+    publishing.save(sketch.pk, worker, publishing.Words(f"{word} draft", f"{word} is late again"))
+    topic = Topic.objects.create(brand=brand, language="en", title=f"Where does {word} sit?")
+    asked = Inquiry.objects.create(
+        brand=brand,
+        language="en",
+        text=f"Where is the seat of {word}?",
+        origin="api",
+        topic=topic,
+        said_at=timezone.now(),
+    )
     return {
+        "sketch": Edition.objects.get(pk=sketch.pk), "category": category, "topic": topic, "inquiry": asked,
         "edition": Edition.objects.get(pk=shown.pk),
         "idea": ideas.propose(brand, "en", "A quiet carriage", "", ("somebody", "somewhere")),
-    }
+    }  # fmt: skip
 
 
 def _searched(brand: Brand, word: str) -> Channel:

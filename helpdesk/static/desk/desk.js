@@ -145,3 +145,24 @@ document.addEventListener("DOMContentLoaded", () => {
   form.addEventListener("submit", () => { keep(); send.disabled = true; });
   show();
 });
+
+// Pictures for an article: sent at once, their Markdown put where the cursor is.
+document.addEventListener("change", async (event) => {
+  const input = event.target.closest?.("[data-upload]");
+  if (!input || !input.files.length) return;
+  const said = document.getElementById(`${input.id}-said`), area = document.getElementById(input.dataset.into);
+  const form = new FormData();
+  form.append("file", input.files[0]);
+  form.append("edition", input.dataset.edition);
+  form.append("csrfmiddlewaretoken", input.closest("form").querySelector("[name=csrfmiddlewaretoken]").value);
+  said.textContent = "…";
+  try {
+    const answer = await fetch(input.dataset.upload, { method: "POST", body: form });
+    const told = await answer.json();
+    if (told.error) { said.textContent = told.error; return; }
+    area.setRangeText(told.markdown, area.selectionStart, area.selectionEnd, "end");
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+    said.textContent = "";
+  } catch { said.textContent = "The picture did not arrive. Try again."; }
+  input.value = "";
+});
