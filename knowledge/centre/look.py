@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from knowledge.centre.place import Place
 
 WHITE, DARK = (255, 255, 255), (17, 20, 28)
+SOFT, SOFT_DARK = (246, 247, 249), (25, 30, 41)  # the panels of help.css
 ENOUGH = 4.6  # contrast of text, a little above WCAG AA's 4.5
 YEAR = 31_536_000
 RGB = tuple[int, int, int]
@@ -37,11 +38,12 @@ def theme(request: HttpRequest, code: str) -> HttpResponse:
     except Exception as error:
         raise Http404 from error
     base = rgb(f"#{code}")
-    by_day, by_night = readable(base, WHITE), readable(base, DARK)
+    tints = mixed(base, WHITE, 0.08), mixed(base, DARK, 0.16)
+    by_day, by_night = readable(base, WHITE, SOFT, tints[0]), readable(base, DARK, SOFT_DARK, tints[1])
     css = (
-        f":root{{--brand:{name(by_day)};--on-brand:#fff;--tint:{name(mixed(base, WHITE, 0.08))};--edge:{name(mixed(base, WHITE, 0.35))}}}"
+        f":root{{--brand:{name(by_day)};--on-brand:#fff;--tint:{name(tints[0])};--edge:{name(mixed(base, WHITE, 0.35))}}}"
         f"@media (prefers-color-scheme:dark){{:root{{--brand:{name(by_night)};--on-brand:{name(DARK)};"
-        f"--tint:{name(mixed(base, DARK, 0.16))};--edge:{name(mixed(base, DARK, 0.5))}}}}}"
+        f"--tint:{name(tints[1])};--edge:{name(mixed(base, DARK, 0.5))}}}}}"
         f"@media print{{:root{{--brand:#000;--tint:#fff}}}}\n"
     )
     response = HttpResponse(css, content_type="text/css; charset=utf-8")
@@ -78,9 +80,8 @@ def contrast(one: RGB, other: RGB) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def readable(base: RGB, on: RGB) -> RGB:
-    """The nearest shade of a colour in which text can be read on a ground: darker on light, lighter on dark."""
-    towards = (0, 0, 0) if luminance(on) > 0.5 else (255, 255, 255)
-    return next(
-        shade for shade in (mixed(base, towards, 1 - step / 40) for step in range(41)) if contrast(shade, on) >= ENOUGH
-    )
+def readable(base: RGB, *grounds: RGB) -> RGB:
+    """The nearest shade of a colour in which text can be read on all of these: darker on light ones, lighter on dark ones."""
+    towards = (0, 0, 0) if luminance(grounds[0]) > 0.5 else (255, 255, 255)
+    shades = (mixed(base, towards, 1 - step / 40) for step in range(41))
+    return next((shade for shade in shades if all(contrast(shade, ground) >= ENOUGH for ground in grounds)), towards)

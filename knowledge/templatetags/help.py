@@ -42,10 +42,10 @@ def ago(moment: dt.datetime) -> SafeString:
     """How long ago, with the exact time on hover."""
     local = timezone.localtime(moment)
     span = timesince(moment).split(",")[0]
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="minutes"), local.strftime("%Y-%m-%d %H:%M"),
-        _("%(span)s ago") % {"span": span},
-    )  # fmt: skip
+    is_now = timezone.now() - moment < dt.timedelta(minutes=1)
+    said = _("just now") if is_now else _("%(span)s ago") % {"span": span}
+    exact = local.strftime("%Y-%m-%d %H:%M")
+    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(timespec="minutes"), exact, said)
 
 
 @register.filter

@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db.models import Q
 from django.test import Client
 
+from helpdesk.events import Position
+from helpdesk.models import Brand, Event
 from knowledge import publishing
+from knowledge.mining import learn
 from knowledge.models import Edition
 from tests.world import World
 
@@ -20,6 +24,19 @@ HOME = "/help/northwind/en/"
 @pytest.fixture(autouse=True)
 def _fresh_limits() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _read_own_events(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test runs in one transaction, of which readers on PostgreSQL rightly see nothing before it ends."""
+    marker = request.node.get_closest_marker("django_db")
+    if marker is not None and not marker.kwargs.get("transaction"):
+        monkeypatch.setattr(learn, "read_after", _uncommitted)
+
+
+def _uncommitted(brand: Brand, position: Position, limit: int) -> list[Event]:
+    after = Q(transaction__gt=position.transaction) | Q(transaction=position.transaction, id__gt=position.id)
+    return list(Event.objects.filter(after, brand=brand).order_by("transaction", "id")[:limit])
 
 
 @pytest.fixture

@@ -74,6 +74,7 @@ def test_pages_are_sound_small_and_without_cookies(reader: Client, library: None
     assert "style=" not in html
     assert "<script>" not in html
     assert len(re.findall(r"<h1", html)) == 1
+    assert html.index("help/help.css") < html.index("/help/theme/")  # the brand's colour has the last word
 
 
 def test_an_article_with_all_around_it(world: World, reader: Client, library: None) -> None:
@@ -168,8 +169,10 @@ def test_a_brand_with_a_domain_of_its_own(world: World, reader: Client, write: W
 
 @pytest.mark.parametrize("code", ["#000000", "#ffffff", "#4f46e5", "#ffd400", "#00ff88", "#7a7a7a"])
 def test_every_colour_can_be_read(reader: Client, code: str) -> None:
-    assert look.contrast(look.readable(look.rgb(code), look.WHITE), look.WHITE) >= 4.5
-    assert look.contrast(look.readable(look.rgb(code), look.DARK), look.DARK) >= 4.5
+    base = look.rgb(code)
+    for ground, soft, share in ((look.WHITE, look.SOFT, 0.08), (look.DARK, look.SOFT_DARK, 0.16)):
+        grounds = (ground, soft, look.mixed(base, ground, share))
+        assert all(look.contrast(look.readable(base, *grounds), one) >= 4.5 for one in grounds)
     answer = reader.get(f"/help/theme/{code[1:]}.css")
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
 

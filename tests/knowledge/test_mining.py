@@ -25,7 +25,7 @@ from knowledge.mining.questions import question_of
 from knowledge.models import Advice, Clustering, Inquiry, Search, Topic
 from knowledge.tasks import look
 from tests.conftest import SHARED
-from tests.world import World
+from tests.world import World, open_world
 
 pytestmark = pytest.mark.django_db
 
@@ -175,6 +175,21 @@ def test_reading_twice_and_resolving_twice_gives_one_inquiry(world: World) -> No
     Learner.objects.all().delete()
     learn.catch_up()
     assert Inquiry.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_committed_is_read_once_and_in_order() -> None:
+    world = open_world()
+    for number in range(3):
+        tickets.resolve(
+            world.ticket(f"Where is umbrella number {'abc'[number]}?", who=f"per{'abc'[number]}").pk, world.agent
+        )
+    assert learn.catch_up() > 0
+    assert Inquiry.objects.count() == 3
+    assert learn.listen(world.brand) == 0
+    tickets.resolve(world.ticket("Where is my blue bag?", who="zoe").pk, world.agent)
+    learn.catch_up()
+    assert Inquiry.objects.count() == 4
 
 
 def test_searches_in_vain_are_asked_too(world: World) -> None:
