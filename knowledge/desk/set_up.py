@@ -34,6 +34,7 @@ class CentreForm(forms.ModelForm):  # type: ignore[type-arg]
         label=gettext_lazy("Languages"), max_length=100,
         help_text=gettext_lazy("Codes, the first by default, such as: en, de, ar"),
     )  # fmt: skip
+    website = forms.URLField(label=gettext_lazy("Your website"), required=False, max_length=300, assume_scheme="https")
     sites = forms.CharField(
         label=gettext_lazy("Sites that may read articles"), required=False, max_length=1000,
         help_text=gettext_lazy("Origins such as https://www.example.com, one a line; * for all."), widget=forms.Textarea(attrs={"rows": 2}),
