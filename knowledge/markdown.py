@@ -14,10 +14,11 @@ from html import escape
 from html.parser import HTMLParser
 
 import nh3
-from django.core.cache import cache as store
 from django.utils.text import slugify
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+
+from knowledge import kept
 
 LONGEST = 100_000  # characters of one article
 VERSION = 1  # raised when the same words are rendered otherwise
@@ -66,11 +67,11 @@ def rendered(body: str, key: str = "") -> Rendered:
     if not key:
         return _rendered(body)
     name = f"knowledge:rendered:{VERSION}:{key}"
-    found = store.get(name)
+    found = kept.get(name)
     if isinstance(found, Rendered):
         return found
     made = _rendered(body)
-    store.set(name, made, KEEP_SECONDS)
+    kept.put(name, made, KEEP_SECONDS)
     return made
 
 
@@ -126,7 +127,7 @@ def _mark_pictures(tokens: Sequence[Token]) -> None:
 def _clean(html: str) -> str:
     """Pictures are our own alone (nothing is fetched from elsewhere); links outside say so to nobody."""
 
-    def kept(tag: str, name: str, value: str) -> str | None:
+    def allowed(tag: str, name: str, value: str) -> str | None:
         if (tag, name) == ("img", "src"):
             return value if PICTURE.match(value) else None
         if (tag, name) == ("code", "class"):
@@ -137,7 +138,7 @@ def _clean(html: str) -> str:
         html,
         tags=TAGS,
         attributes=ATTRIBUTES,
-        attribute_filter=kept,
+        attribute_filter=allowed,
         url_schemes={"https", "http", "mailto", "tel"},
         link_rel=None,
         clean_content_tags={"script", "style"},

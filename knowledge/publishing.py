@@ -274,7 +274,7 @@ def _pass(edition: Edition, by: User | None, why: str) -> None:
 
 @transaction.atomic
 def settle(article_id: int, by: User, **details: Any) -> Article:
-    """Set `category`, `visible`, `owner`, `review_by`, `is_pinned`; the event names the fields."""
+    """Set `category`, `visible`, `owner`, `review_by`; the event names the fields."""
     article = Article.objects.select_for_update(of=("self",)).select_related("brand").get(pk=article_id)
     changed = _detail(article, details)
     if changed:

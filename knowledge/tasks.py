@@ -13,6 +13,7 @@ from knowledge.models import HelpCentre, Idea
 
 SOFT, HARD = 240, 300  # seconds
 NIGHT_SOFT, NIGHT_HARD = 1500, 1560
+TURN = 20.0  # seconds after which a worker lets another message have its turn
 
 
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
@@ -20,8 +21,13 @@ def look() -> None:
     """What is to be published by now; what was asked since the last look; voters who want to know."""
     while publishing.publish_due(timezone.now()):
         pass
-    learn.catch_up()
+    learn.catch_up(TURN)
     ideas.tell(_page_of)
+
+
+@shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
+def look_for_topics() -> None:
+    """Call a worker for each brand and language whose night has come. It counts a year of inquiries: not every tick."""
     for brand, language in nightly.due(timezone.now()):
         group.delay(brand, language)
 

@@ -317,8 +317,8 @@ PASSWORDS = {"old_password": PASSWORD, "new_password1": NEW_PASSWORD, "new_passw
 CENTRE = {"brand": "northwind", "spoken": "en", "colour": "#0a7d5c", "minutes_per_answer": "6", "is_open": "on"}
 
 
-def pinned(scene: Scene) -> bool:
-    return Article.objects.get(pk=scene.north.edition.article_id).is_pinned
+def looked_at_by(scene: Scene) -> dt.date | None:
+    return Article.objects.get(pk=scene.north.edition.article_id).review_by
 
 
 def article_verb(name: str, thing: str, rule: Rule) -> Row:
@@ -442,7 +442,7 @@ DESK = [
     article_verb("archive", "edition", post(LEAD, 302, column("edition", "state"))),
     article_verb("reopen", "edition", Rule(AGENT, 409)),
     article_verb("restore", "sketch", post(AGENT, 302, column("sketch", "latest_id"), {"number": "1"})),
-    article_verb("details", "edition", post(AGENT, 302, pinned, {"visible": "public", "is_pinned": "on"})),
+    article_verb("details", "edition", post(AGENT, 302, looked_at_by, {"visible": "public", "review_by": "2099-01-01"})),
     article_verb("readdress", "edition", post(LEAD, 302, column("edition", "slug"), {"slug": "later-trains"})),
     article_verb("translate", "edition", Rule(AGENT, 400, lambda s: {"language": "de"})),  # not spoken there
     article_verb("settle", "edition", Rule(AGENT, 400, lambda s: {"feedback": "1"})),

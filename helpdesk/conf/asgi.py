@@ -10,4 +10,4 @@ from helpdesk.conf.bodies import BoundedBodies
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators", Warning)
 os.environ.setdefault("HELPDESK_DATABASE_POOL", "true")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "helpdesk.conf.settings")
-application = BoundedBodies(get_asgi_application(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+application = BoundedBodies(get_asgi_application(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE, settings.PICTURE_PATHS)

@@ -7,7 +7,7 @@ Content-Length (chunked) for empty. So each is read here, counted while it comes
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 Receive = Callable[[], Awaitable[Any]]
@@ -24,19 +24,23 @@ class Gone(Exception):
 
 
 class BoundedBodies:
-    """An ASGI application around another: 413 for a body of more than `most` bytes, as soon as that is known."""
+    """An ASGI application around another: 413 for a body of more than `most` bytes, as soon as that is known.
 
-    def __init__(self, app: App, most: int) -> None:
-        self.app, self.most = app, most
+    `roomy`: paths that take more, such as those for pictures, with how much.
+    """
+
+    def __init__(self, app: App, most: int, roomy: Mapping[str, int] | None = None) -> None:
+        self.app, self.most, self.roomy = app, most, roomy or {}
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not _has_body(scope):
             await self.app(scope, receive, send)
             return
+        most = self.roomy.get(scope["path"], self.most)
         try:
-            body = await self._read(scope, receive)
+            body = await self._read(scope, receive, most)
         except TooLarge:
-            await _refuse(scope, send, self.most)
+            await _refuse(scope, send, most)
             return
         except Gone:
             return
@@ -53,20 +57,20 @@ class BoundedBodies:
 
         await self.app(scope, replay, send)
 
-    async def _read(self, scope: Any, receive: Receive) -> bytes:
+    async def _read(self, scope: Any, receive: Receive, most: int) -> bytes:
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced[:20]) > self.most:
+        if announced.isdigit() and int(announced[:20]) > most:
             raise TooLarge
-        body = b""
+        body = bytearray()
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise Gone
             body += bytes(message.get("body", b""))
-            if len(body) > self.most:
+            if len(body) > most:
                 raise TooLarge
             if not message.get("more_body"):
-                return body
+                return bytes(body)
 
 
 def _has_body(scope: Any) -> bool:

@@ -42,6 +42,7 @@ app.conf.update(
         "look-for-alike": {"task": "helpdesk.tasks.look_for_alike", "schedule": 30.0},
         "catch-up-on-likeness": {"task": "helpdesk.tasks.catch_up_on_likeness", "schedule": 3600.0},
         "look-after-the-help-centre": {"task": "knowledge.tasks.look", "schedule": 30.0},
+        "look-for-topics": {"task": "knowledge.tasks.look_for_topics", "schedule": 600.0},
         "tidy": {"task": "mentions.tasks.tidy", "schedule": 3600.0},
     },
 )

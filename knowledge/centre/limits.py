@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.cache import cache
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+
+from knowledge import kept
 
 READER_COOKIE = "help_reader"
 READER_DAYS = 400
@@ -47,12 +48,7 @@ def count(request: HttpRequest, what: str) -> None:
     most, seconds = LIMITS[what]
     window = int(time.time()) // seconds
     key = f"help:{what}:{window}:{trace_of(request, '')[:24]}"
-    cache.add(key, 0, seconds + 5)
-    try:
-        found = cache.incr(key)
-    except ValueError:  # it ended just now
-        found = 1
-    if found > most:
+    if kept.counted(key, seconds + 5) > most:
         raise TooMany((window + 1) * seconds - int(time.time()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_GET
@@ -35,7 +36,7 @@ def theme(request: HttpRequest, code: str) -> HttpResponse:
     """`:root` with the brand's colour in the shades that pages use, by day and by night."""
     try:
         colour(f"#{code}")
-    except Exception as error:
+    except ValidationError as error:
         raise Http404 from error
     base = rgb(f"#{code}")
     tints = mixed(base, WHITE, 0.08), mixed(base, DARK, 0.16)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.core.cache import cache
 from django.db.models import Count, Q, Sum
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
@@ -15,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from helpdesk.models import Brand
-from knowledge import counting, feedback, markdown, search
+from knowledge import counting, feedback, kept, markdown, search
 from knowledge.centre import limits, structured
 from knowledge.centre.place import Place, in_place, path_to
 from knowledge.models import Category, Edition, HelpCentre, OldAddress, Reading, Topic
@@ -109,10 +108,10 @@ def shelves_of(place: Place) -> list[dict[str, Any]]:
 def popular(place: Place) -> list[dict[str, Any]]:
     """What was read most in seven days, with the share of readers it helped; kept for two minutes."""
     key = f"help:popular:{place.brand.pk}:{place.language}:{place.reader}"
-    found: list[dict[str, Any]] | None = cache.get(key)
+    found: list[dict[str, Any]] | None = kept.get(key)
     if found is None:
         found = _popular(place)
-        cache.set(key, found, KEEP_SECONDS)
+        kept.put(key, found, KEEP_SECONDS)
     return [{**one, "url": place.to("article", one["slug"])} for one in found]
 
 
@@ -259,10 +258,10 @@ def _led_on(place: Place, name: str) -> HttpResponse:
 def related(place: Place, edition: Edition) -> list[dict[str, str]]:
     """What is about something near, the nearest first; kept until something changes or an hour is over."""
     key = f"help:related:{edition.pk}:{edition.live_id}:{place.reader}"
-    keys: list[int] | None = cache.get(key)
+    keys: list[int] | None = kept.get(key)
     if keys is None:
         keys = search.near(edition, place.reader, RELATED)
-        cache.set(key, keys, 3600)
+        kept.put(key, keys, 3600)
     rows = {row.pk: row for row in readable(place).filter(pk__in=keys)} if keys else {}
     return [{"title": rows[one].title, "url": place.to("article", rows[one].slug)} for one in keys if one in rows]
 

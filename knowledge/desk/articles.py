@@ -57,7 +57,7 @@ class DetailsForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Article
-        fields = ["category", "visible", "owner", "review_by", "is_pinned"]
+        fields = ["category", "visible", "owner", "review_by"]
         widgets = {"review_by": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -24,6 +25,7 @@ from knowledge import pictures, publishing
 from knowledge.centre import look
 from knowledge.centre.place import address_of
 from knowledge.desk import page
+from knowledge.middleware import host_of, our_host
 from knowledge.models import Category, HelpCentre
 
 LANGUAGE = r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?"
@@ -55,8 +57,9 @@ class CentreForm(forms.ModelForm):  # type: ignore[type-arg]
         ]
         widgets = {"colour": forms.TextInput(attrs={"type": "color"})}
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, taken: Collection[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.taken = taken
         self.fields["spoken"].initial = ", ".join(self.instance.spoken)
         self.fields["sites"].initial = "\n".join(self.instance.origins)
 
@@ -80,6 +83,8 @@ class CentreForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_domain(self) -> str:
         name = str(self.cleaned_data["domain"]).strip().lower()
+        if name and name in self.taken:
+            raise forms.ValidationError(_("The desk itself is there. Choose another name, such as help.example.com."))
         if name and HelpCentre.objects.filter(domain=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(_("Another help centre is there already."))
         return name
@@ -97,7 +102,7 @@ def centre(request: HttpRequest) -> HttpResponse:
     """The help centre of a brand."""
     brand = _brand(request)
     row = HelpCentre.of(brand)
-    form = CentreForm(request.POST or None, instance=row)
+    form = CentreForm(request.POST or None, instance=row, taken=(our_host(), host_of(request)))
     status = 200
     if request.method == "POST":
         demand(request, "help.edit", brand.pk)

@@ -7,6 +7,7 @@ word of feedback gives one inquiry at most, without names and private data.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
@@ -85,7 +86,7 @@ def of_tickets(brand: Brand, tickets: Sequence[Ticket]) -> list[Inquiry]:
     asked = [row for row in asked if row.pk not in known]
     first = first_messages([row.pk for row in asked])
     names = names_of({row.customer_id for row in asked})
-    ours = our_names(brand)
+    ours, centre = our_names(brand), HelpCentre.of(brand)
     countries = [brand.country] if brand.country else []
     made = []
     for row in asked:
@@ -97,7 +98,7 @@ def of_tickets(brand: Brand, tickets: Sequence[Ticket]) -> list[Inquiry]:
         if text:
             made.append(
                 Inquiry(
-                    brand=brand, language=_language(brand, message.language or row.language, text), text=text,
+                    brand=brand, language=_language(centre, message.language or row.language, text), text=text,
                     origin=Inquiry.Origin.TICKET, platform=row.platform, sentiment=message.sentiment, ticket=row,
                     said_at=message.said_at,
                 )
@@ -127,10 +128,10 @@ def our_names(brand: Brand) -> list[str]:
     return list(User.objects.filter(memberships__brand=brand).values_list("name", flat=True))
 
 
-def _language(brand: Brand, told: str, text: str) -> str:
+def _language(centre: HelpCentre, told: str, text: str) -> str:
     """A language the help centre speaks where it is one of those; else what was told, or guessed."""
-    found = (told or language_of(text) or HelpCentre.of(brand).language).lower()
-    return found.split("-")[0] if found not in HelpCentre.of(brand).spoken else found
+    found = (told or language_of(text) or centre.language).lower()
+    return found if found in centre.spoken else found.split("-")[0]
 
 
 # --- searches and feedback -------------------------------------------------------------------------------------
@@ -163,7 +164,9 @@ def of_feedback(brand: Brand) -> int:
     rows = Feedback.objects.for_brand(brand).filter(is_helpful=False, author=None, inquiry=None).exclude(words="")
     made = []
     for row in rows.select_related("edition").order_by("pk")[:BATCH]:
-        if text := question_of(f"{row.edition.title}: {row.words}"):
+        # the article's title says what it was about where the words say nothing: each gives one, and none is read again
+        text = question_of(f"{row.edition.title}: {row.words}") or row.edition.title
+        if text:
             made.append(
                 Inquiry(
                     brand=brand, language=row.edition.language, text=text, origin=Inquiry.Origin.FEEDBACK, platform="web",
@@ -183,11 +186,12 @@ def forget(tickets: Collection[int]) -> None:
         places.count(brand, {topic})
 
 
-def catch_up() -> int:
-    """All of it once, of every brand; how much was read."""
+def catch_up(seconds: float = float("inf")) -> int:
+    """All of it once, of every brand, for so long; how much was read. The rest is read at the next look."""
+    until = time.monotonic() + seconds
     done = of_searches(timezone.now())
     for brand in Brand.objects.order_by("id"):
-        while read := listen(brand):
+        while time.monotonic() < until and (read := listen(brand)):
             done += read
         done += of_feedback(brand)
     return done

@@ -148,7 +148,7 @@ def _describe(topic: Topic, rows: Sequence[Row], made: clusters.Matrix) -> None:
     """Its middle; and, until an editor words it, the title in the customers' words that stands nearest to it."""
     middle = clusters.unit(made.mean(axis=0, keepdims=True))
     topic.vector = places.stored(middle[0])
-    if not topic.is_named and topic.state != Topic.State.MERGED:
+    if not is_decided(topic):  # customers see the titles of those that are
         close = (made @ middle[0]).tolist()
         topic.title = title_of([row.text for row in rows], close)
     topic.save(update_fields=["vector", "title"])

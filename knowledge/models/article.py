@@ -39,7 +39,6 @@ class Article(BrandRow):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("keeper")
     )
     review_by = models.DateField(_("look at it again by"), null=True, blank=True)
-    is_pinned = models.BooleanField(_("shown first"), default=False)
 
     class Meta:
         verbose_name = _("article")

@@ -6,12 +6,12 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.cache import cache
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Q
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS_ABBR
 
 from helpdesk.models import Brand, Calendar, CloseReason, ServicePolicy, Ticket, Verdict
+from knowledge import kept
 
 KEEP_SECONDS, DAYS, FEWEST = 600, 30, 10
 
@@ -32,10 +32,10 @@ class Statement:
 
 def of(brand: Brand) -> Statement:
     key = f"help:promise:{brand.pk}"
-    found = cache.get(key)
+    found = kept.get(key)
     if not isinstance(found, Statement):
         found = made(brand)
-        cache.set(key, found, KEEP_SECONDS)
+        kept.put(key, found, KEEP_SECONDS)
     return found
 
 

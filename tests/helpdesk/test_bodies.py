@@ -32,7 +32,9 @@ def call(headers: list[tuple[bytes, bytes]], *chunks: bytes, path: str = "/api/v
 
     scope = {"type": "http", "path": path, "headers": headers}
     with ThreadPoolExecutor(1) as apart:  # the browser's tests leave a loop running in this thread
-        apart.submit(lambda: asyncio.run(BoundedBodies(inside, 1000)(scope, receive, send))).result()
+        apart.submit(
+            lambda: asyncio.run(BoundedBodies(inside, 1000, {"/pictures/": 2000})(scope, receive, send))
+        ).result()
     return given, answered
 
 
@@ -48,3 +50,11 @@ def test_too_large_is_said_before_it_is_kept(headers: list[tuple[bytes, bytes]])
     assert given == []
     assert answered[0]["status"] == 413
     assert json.loads(answered[1]["body"])["status"] == 413
+
+
+def test_where_pictures_come_in_there_is_more_room() -> None:
+    headers = [(b"transfer-encoding", b"chunked")]
+    given, _ = call(headers, b"x" * 900, b"x" * 900, path="/pictures/")
+    assert len(given[0]["body"]) == 1800
+    given, answered = call(headers, b"x" * 1900, b"x" * 900, path="/pictures/")
+    assert (given, answered[0]["status"]) == ([], 413)

@@ -189,6 +189,30 @@ def test_a_long_shelf_has_pages(world: World, reader: Client, write: Write) -> N
     assert reader.get(f"{HOME}categories/money/?after=x{'9' * 40}").status_code == 200
 
 
+def test_the_desks_own_host_is_no_brands(world: World, reader: Client, settings: Any) -> None:
+    """Else a manager of one brand could take the house away from all."""
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.BASE_URL = "https://support.northwind.example"
+    given = {"brand": "northwind", "spoken": "en", "colour": "#0a7d5c", "minutes_per_answer": "6", "is_open": "on"}
+    answer = world.desk(world.manager).post("/desk/help-centre/", {**given, "domain": "support.northwind.example"})
+    assert answer.status_code == 400
+    assert "The desk itself is there" in answer.content.decode()
+    HelpCentre.objects.create(brand=world.brand, domain="support.northwind.example")
+    again = Client(headers={"Host": "support.northwind.example"})
+    assert again.get("/account/login/").status_code == 200
+
+
+def test_a_cache_that_is_away_costs_time_and_nothing_else(world: World, library: None, settings: Any) -> None:
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
+    }
+    reader = Client()
+    for path in ("", "articles/refunds/", "search/?q=refund", "suggest/?q=ref", "expect/", "ideas/"):
+        assert reader.get(HOME + path).status_code == 200, path
+    assert reader.post(f"{HOME}articles/refunds/helped/", {"helped": "yes"}).status_code == 302
+    assert world.desk(world.agent).get("/desk/topics/").status_code == 200
+
+
 # --- what machines read ----------------------------------------------------------------------------------------
 
 

@@ -274,6 +274,10 @@ def test_an_editors_decision_survives(world: World) -> None:
     bike.refresh_from_db()
     stray.refresh_from_db()
     assert (bike.title, bike.state, stray.topic_id) == ("Bikes on trains", "kept", bike.pk)
+    Topic.objects.filter(pk=charged.pk).update(title="As customers were shown it", state="kept")
+    nightly.run(world.brand, "en")
+    charged.refresh_from_db()
+    assert charged.title == "As customers were shown it"  # nobody has looked at another one
 
 
 def test_where_groups_say_otherwise_there_is_advice(world: World) -> None:
