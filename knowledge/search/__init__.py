@@ -69,7 +69,8 @@ def find(
     shelf = shelf_of(brand, language)
     if not len(shelf) or not text.strip():
         return Found()
-    query = spelling.corrected(text, shelf.bank)
+    with shelf.bank.lock:
+        query = spelling.corrected(text, shelf.bank)
     ranked = ranked_for(shelf, query, READABLE[reader], is_question=is_question)[:limit]
     rows = _rows(brand, reader, ranked)
     texts = excerpts.texts_of(list(rows))
@@ -95,18 +96,26 @@ def ranked_for(
     shelf: Shelf, text: str, visible: tuple[str, ...], *, is_question: bool = False
 ) -> list[tuple[int, float]]:
     """(edition, score), the best first: nothing that only shares everyday words."""
+    with shelf.bank.lock:
+        wanted = _telling(shelf.bank, text)
+    lexical = engine.matches(shelf.brand, shelf.language, wanted, visible, CANDIDATES)
+    with shelf.bank.lock:  # another thread may be taking in what was just published
+        return _in_order(shelf, text, lexical, visible, is_question=is_question)
+
+
+def _in_order(
+    shelf: Shelf, text: str, lexical: Sequence[int], visible: tuple[str, ...], *, is_question: bool
+) -> list[tuple[int, float]]:
+    """The nearest in meaning and what the database found, put in order; without what does not fit."""
     bank = shelf.bank
-    telling = _telling(bank, text)
-    lexical = engine.matches(shelf.brand, shelf.language, telling, visible, CANDIDATES)
     query = bank.read(text)
     near = bank.near(query)
     may = shelf.may_see(visible)
     count = min(CANDIDATES, len(near))
     nearest = np.argpartition(-np.where(may, near, -9.0), count - 1)[:count]
-    candidates = [bank.places[key] for key in lexical if key in bank.places]
-    candidates += [int(place) for place in nearest if may[place]]
-    scored = bank.rescored(query, list(dict.fromkeys(candidates)), near)
-    held = set(candidates[: len(lexical)])
+    found = [bank.places[key] for key in lexical if key in bank.places]
+    candidates = dict.fromkeys([*found, *(int(place) for place in nearest if may[place])])
+    scored, held = bank.rescored(query, list(candidates), near), set(found)
 
     def fits(one: Scored) -> bool:
         close = near[one.place]
@@ -133,10 +142,13 @@ def suggest(brand: Brand, language: str, text: str, reader: str, limit: int = 6)
     if not len(shelf) or not typed:
         return []
     last = typed[-1]
-    ends = [] if text.endswith(" ") else spelling.beginning_with(last, shelf.bank)
-    known = shelf.bank.knows(last)
-    query = " ".join([*typed[:-1], *([last] if known or not ends else []), *ends[:3]])
-    ranked = ranked_for(shelf, spelling.corrected(query, shelf.bank), READABLE[reader])[:limit]
+    with shelf.bank.lock:
+        ends = [] if text.endswith(" ") else spelling.beginning_with(last, shelf.bank)
+        known = shelf.bank.knows(last)
+        query = spelling.corrected(
+            " ".join([*typed[:-1], *([last] if known or not ends else []), *ends[:3]]), shelf.bank
+        )
+    ranked = ranked_for(shelf, query, READABLE[reader])[:limit]
     rows = _rows(brand, reader, ranked)
     return [
         Hit(key, row.article_id, row.slug, row.title, SafeString(""), SafeString(""), score)
@@ -148,13 +160,14 @@ def suggest(brand: Brand, language: str, text: str, reader: str, limit: int = 6)
 def near(edition: Edition, reader: str, limit: int) -> list[int]:
     """Editions about something near this one, the nearest first; never itself."""
     shelf = shelf_of(edition.brand_id, edition.language)
-    place = shelf.bank.places.get(edition.pk)
-    if place is None:
-        return []
-    close = shelf.bank.matrix @ shelf.bank.matrix[place]
-    close = np.where(shelf.may_see(READABLE[reader]), close, -1.0)
-    close[place] = -1.0
-    return [shelf.bank.keys[int(one)] for one in np.argsort(-close)[:limit] if close[one] > RELATED]
+    with shelf.bank.lock:
+        place = shelf.bank.places.get(edition.pk)
+        if place is None:
+            return []
+        close = shelf.bank.matrix @ shelf.bank.matrix[place]
+        close = np.where(shelf.may_see(READABLE[reader]), close, -1.0)
+        close[place] = -1.0
+        return [shelf.bank.keys[int(one)] for one in np.argsort(-close)[:limit] if close[one] > RELATED]
 
 
 def remember(brand: Brand, language: str, text: str, found: int, place: str = Search.Place.PAGE) -> Search:

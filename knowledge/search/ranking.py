@@ -78,7 +78,7 @@ class Bank:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()  # held while it is filled, and by who asks
         self.texts: dict[int, tuple[str, str]] = {}
         self._begin()
 

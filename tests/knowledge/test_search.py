@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -165,6 +167,34 @@ def test_putting_few_in_ranks_as_counting_all_anew() -> None:
         best = bank.rescored(query, range(len(bank)), bank.near(query))[0]
         assert bank.keys[best.place] == 5
     assert grown.often("train") == whole.often("train") == 2
+
+
+def test_searching_while_articles_come_in(world: World, library: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads share one bank: whoever asks while it grows gets an answer, not half of an array."""
+    monkeypatch.setattr(engine, "matches", lambda *_question: [])  # a thread has no part in the test's transaction
+    place = shelf.shelf_of(world.brand, "en")
+    wrong: list[BaseException] = []
+
+    def grow() -> None:
+        for number in range(150):
+            with place.bank.lock:
+                place.bank.put([Text(10_000 + number, f"Zone {number} fares", f"word{number} fares in zone {number}")])
+                place.visible = np.full(len(place.bank), "public", dtype="U10")
+
+    def ask() -> None:
+        try:
+            while grower.is_alive():
+                search.ranked_for(place, "fares in my zone", ("public",))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the test has to hear of it
+            wrong.append(error)
+
+    grower = threading.Thread(target=grow)
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in (grower, *askers):
+        thread.start()
+    for thread in (grower, *askers):
+        thread.join()
+    assert wrong == []
 
 
 def test_terms() -> None:
