@@ -148,6 +148,9 @@ class Ports:
     api_routes: list[Callable[[Any], None]] = field(default_factory=list)
     desk_urls: list[Callable[[Any], list[Any]]] = field(default_factory=list)
     desk_sections: list[Callable[[Any], list[dict[str, Any]]]] = field(default_factory=list)
+    beside_ticket: list[Callable[[Any], str]] = field(
+        default_factory=list
+    )  # ticket -> address of a panel, loaded by itself
     doctors: list[Callable[[], list[Finding]]] = field(default_factory=list)
 
 

@@ -130,5 +130,4 @@ def seen(edition: Edition, request: HttpRequest) -> None:
         Search.objects.filter(brand=edition.brand_id, public_id=search, chosen=None).update(chosen=edition)
     if code := request.GET.get("r", "")[:16]:
         opened = Handed.objects.filter(brand=edition.brand_id, edition=edition, code=code, opened_at=None)
-        if opened.update(opened_at=timezone.now()):
-            counts.add(edition.brand_id, edition.pk, "followed")
+        opened.update(opened_at=timezone.now())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from helpdesk.models import Message
+from corsheaders.signals import check_request_enabled
+from django.urls import reverse
+
+from helpdesk.models import Message, Ticket
 from helpdesk.ports import Erased, ports
 
 
@@ -21,9 +24,18 @@ def _taken_back(messages: Sequence[int]) -> None:
     learn.forget(list(Message.objects.filter(pk__in=messages).values_list("ticket", flat=True).distinct()))
 
 
-def plug_in() -> None:
-    from knowledge import desk
+def _articles_beside(ticket: Ticket) -> str:
+    return reverse("desk:ticket_articles", args=[ticket.pk])
 
+
+def plug_in() -> None:
+    from knowledge import api, desk
+    from knowledge.api import sites
+
+    check_request_enabled.connect(sites.is_named, dispatch_uid="knowledge.sites")
+
+    ports.api_routes.append(api.add_routes)
+    ports.beside_ticket.append(_articles_beside)
     ports.desk_urls.append(desk.urls)
     ports.desk_sections.append(desk.sections)
     ports.after_erasure.append(_erased)

@@ -44,7 +44,7 @@ from helpdesk.models import (
     User,
 )
 from helpdesk.permissions import Role
-from knowledge.models import Article, Category, Edition, Feedback, HelpCentre, Idea, Vote
+from knowledge.models import Article, Category, Edition, Feedback, Handed, HelpCentre, Idea, Inquiry, Vote
 from mentions.models import ReadBack, Source, Term
 from tests.world import PASSWORD
 
@@ -212,6 +212,12 @@ def left(scene: Scene) -> int:
     return Affected.objects.exclude(left_at=None).count()
 
 
+def public(page: str, thing: str = "", *, query: str = "", name: str = "", **rules: Rule) -> Row:
+    """What anybody may read of northwind's help centre by API."""
+    words = {"slug": "northwind", "language": "en", **({"name": name} if name else {})}
+    return named(row(f"api/v1/help/<slug>/<language>/{page}", thing, query=query, is_open=True, **rules), **words)
+
+
 API = [
     row("api/v1/schema/", GET=LOOK, is_open=True),
     api("", GET=LOOK),
@@ -307,6 +313,41 @@ API = [
     verb("incidents/<pk>/resolve/", "incident", post(LEAD, 200, column("incident", "state"))),
     *(api(f"incidents/<pk>/{what}/", "incident", GET=LOOK) for what in ("tickets", "suggestions", "statements", "summary", "supporters")),
     verb("quarantine/<pk>/retry/", "quarantine", post(LEAD, 200, column("quarantine", "tries"))),
+    # the help centre
+    api("articles/", GET=LOOK, POST=post(AGENT, 201, count(Article), {"brand": "northwind", "title": "New"}, outside=400)),
+    api("articles/<pk>/", "article", GET=LOOK, PATCH=post(AGENT, 200, column("article", "review_by"), {"review_by": "2099-01-01"})),
+    *(api(f"articles/<pk>/{what}/", "article", GET=LOOK) for what in ("revisions", "effect")),
+    verb("articles/<pk>/words/", "article", post(AGENT, 200, column("edition", "latest_id"), {"title": "Late trains", "body": "Wait."})),
+    verb("articles/<pk>/submit/", "sketched", post(AGENT, 200, column("sketch", "state"))),
+    verb("articles/<pk>/send-back/", "sketched", Rule(LEAD, 409, lambda s: {"why": "shorter"})),  # nobody asked for a review
+    verb("articles/<pk>/publish/", "sketched", post(LEAD, 200, column("sketch", "state"))),
+    verb("articles/<pk>/schedule/", "sketched", post(LEAD, 200, column("sketch", "state"), {"publish_at": "2099-01-01T10:00:00Z"})),
+    verb("articles/<pk>/archive/", "article", post(LEAD, 200, column("edition", "state"))),
+    verb("articles/<pk>/reopen/", "article", Rule(AGENT, 409)),
+    verb("articles/<pk>/restore/", "sketched", post(AGENT, 200, column("sketch", "latest_id"), {"number": 1})),
+    api("categories/", GET=LOOK, POST=post(LEAD, 201, count(Category), {"brand": "northwind", "name": "Shelf"}, outside=400)),
+    api("categories/<pk>/", "category", GET=LOOK, PATCH=post(LEAD, 200, column("category", "name"), {"name": "Shelf"}), DELETE=post(LEAD, 204, count(Category))),
+    api("topics/", GET=LOOK),
+    api("topics/<pk>/", "topic", GET=LOOK, PATCH=post(AGENT, 200, column("topic", "title"), {"title": "Seats"})),
+    verb("topics/<pk>/keep/", "topic", post(AGENT, 200, column("topic", "state"))),
+    verb("topics/<pk>/aside/", "topic", post(AGENT, 200, column("topic", "state"))),
+    verb("topics/<pk>/merge/", "topic", Rule(AGENT, 400, lambda s: {"into": s.south.topic.pk})),
+    verb("topics/<pk>/cover/", "topic", post(AGENT, 200, column("topic", "article_id"), lambda s: {"article": s.north.article.pk})),
+    verb("topics/<pk>/draft/", "topic", post(AGENT, 201, count(Edition))),
+    api("inquiries/", GET=LOOK, POST=post(AGENT, 201, count(Inquiry), {"brand": "northwind", "text": "Where is my umbrella?"}, outside=400)),
+    api("inquiries/<pk>/", "inquiry", GET=LOOK),
+    verb("inquiries/<pk>/place/", "inquiry", post(AGENT, 200, column("inquiry", "topic_id"), {"topic": None})),
+    api("ideas/", GET=LOOK, POST=post(AGENT, 201, count(Idea), {"brand": "northwind", "title": "Soup", "voter": "one"}, outside=400)),
+    api("ideas/<pk>/", "idea", GET=LOOK),
+    verb("ideas/<pk>/vote/", "idea", post(AGENT, 200, count(Vote), {"voter": "one"})),
+    verb("ideas/<pk>/decide/", "idea", post(LEAD, 200, column("idea", "state"), {"state": "planned"})),
+    verb("ideas/<pk>/merge/", "idea", Rule(LEAD, 400, lambda s: {"into": s.south.idea.pk})),
+    verb("ideas/<pk>/hide/", "idea", post(LEAD, 200, column("idea", "is_hidden"), {"is_hidden": True})),
+    Row("api/v1/search/", rules={"GET": Rule(READ, outside=400)}, query="q=late+train&brand=northwind"),
+    *(public(page, GET=LOOK) for page in ("articles/", "categories/", "ideas/")),
+    public("search/", query="q=late+train", GET=LOOK),
+    public("articles/<name>/", name="late-trains", GET=LOOK),
+    public("ideas/<pk>/", "idea", GET=LOOK),
 ]  # fmt: skip
 
 # --- the desk --------------------------------------------------------------------------------------------------
@@ -446,6 +487,11 @@ DESK = [
     article_verb("readdress", "edition", post(LEAD, 302, column("edition", "slug"), {"slug": "later-trains"})),
     article_verb("translate", "edition", Rule(AGENT, 400, lambda s: {"language": "de"})),  # not spoken there
     article_verb("settle", "edition", Rule(AGENT, 400, lambda s: {"feedback": "1"})),
+    desk("articles/<edition_id>/wrong/", "edition", POST=post(AGENT, 302, count(Feedback), {"words": "The fee is two now"})),
+    desk("tickets/<ticket_id>/articles/", "ticket", GET=LOOK, POST=post(AGENT, 200, count(Handed), lambda s: {"edition": s.north.edition.pk})),
+    desk("tickets/<ticket_id>/articles/find/", "ticket", query="q=late", GET=LOOK),
+    desk("tickets/<ticket_id>/articles/write/", "ticket", POST=post(AGENT, 302, count(Edition))),
+    desk("help-effect/", GET=LOOK),
     desk("topics/", GET=LOOK),
     desk("topics/<topic_id>/", "topic", GET=LOOK),
     topic_verb("name", post(AGENT, 302, column("topic", "title"), {"title": "Seats"})),

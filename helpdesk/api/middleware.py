@@ -7,7 +7,8 @@ from django.utils.cache import patch_vary_headers
 
 
 class AddressMiddleware(CommonMiddleware):
-    """Django's, but for the API: an address without its slash is an error there, and no answer is kept by a cache.
+    """Django's, but for the API: an address without its slash is an error there, and no answer is kept by a cache that is
+    not public.
 
     A redirected POST comes back as a GET: a client would believe it had written something.
     """
@@ -18,5 +19,6 @@ class AddressMiddleware(CommonMiddleware):
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if request.path_info.startswith("/api/"):
             response.headers.setdefault("Cache-Control", "private, no-store")
-            patch_vary_headers(response, ["Authorization", "Cookie"])
+            if "public" not in response.headers["Cache-Control"]:
+                patch_vary_headers(response, ["Authorization", "Cookie"])
         return super().process_response(request, response)

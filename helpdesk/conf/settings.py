@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "csp",
+    "corsheaders",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -68,6 +69,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "knowledge.middleware.OwnDomainMiddleware",
     "helpdesk.desk.middleware.SaneCookieMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -260,9 +262,18 @@ SPECTACULAR_SETTINGS = {
         "ConcessionKindEnum": "helpdesk.models.Concession.Kind",
         "SurveyStateEnum": "helpdesk.models.Survey.State",
         "StatementKindEnum": "helpdesk.models.Statement.Kind",
+        "EditionStateEnum": "knowledge.states.EditionState",
+        "IdeaStateEnum": "knowledge.states.IdeaState",
+        "TopicStateEnum": "knowledge.models.Topic.State",
         "GuardEnum": "helpdesk.workflow.guards.GUARDS",
     },
 }
+
+# which sites may read what is public of the help centre is each brand's to say: knowledge.api.sites
+CORS_URLS_REGEX = r"^/api/v1/help/"
+CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
+CORS_ALLOW_HEADERS = ["accept", "content-type", "if-none-match"]
+CORS_EXPOSE_HEADERS = ["etag", "retry-after"]
 
 # --- the desk --------------------------------------------------------------------------------------------------
 UNFOLD = {

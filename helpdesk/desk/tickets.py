@@ -77,6 +77,7 @@ def _page(request: HttpRequest, row: Ticket, *, draft: dict[str, Any] | None = N
         "cool": timezone.now() + following_up.COOL,
         "person": _person(request, row),
         "follow_ups": follow_ups.beside(row),
+        "panels": [address for panel in ports.beside_ticket if (address := panel(row))],
         "title": f"#{row.number}",
         "is_fullwidth": "1",
     }

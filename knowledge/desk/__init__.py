@@ -24,7 +24,7 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], status: i
 
 
 def urls(desk: DeskSite) -> list[Any]:
-    from knowledge.desk import articles, board, set_up, topics  # which use `page`
+    from knowledge.desk import articles, beside, board, effect, set_up, topics  # which use `page`
 
     guard = desk.admin_view
     return [
@@ -38,6 +38,11 @@ def urls(desk: DeskSite) -> list[Any]:
             path(f"articles/<int:edition_id>/{verb}/", guard(getattr(articles, verb)), name=f"article_{verb}")
             for verb in articles.VERBS
         ),
+        path("articles/<int:edition_id>/wrong/", guard(beside.wrong), name="article_wrong"),
+        path("tickets/<int:ticket_id>/articles/", guard(beside.articles), name="ticket_articles"),
+        path("tickets/<int:ticket_id>/articles/find/", guard(beside.find), name="find_article"),
+        path("tickets/<int:ticket_id>/articles/write/", guard(beside.write), name="write_article"),
+        path("help-effect/", guard(effect.overview), name="help_effect"),
         path("topics/", guard(topics.overview), name="topics"),
         path("topics/<int:topic_id>/", guard(topics.topic), name="topic"),
         *(
@@ -64,6 +69,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
         link(request, _("Articles"), "menu_book", reverse("desk:articles"), review),
         link(request, _("Topics"), "topic", reverse("desk:topics"), counted(open_topics)),
         link(request, _("Ideas"), "lightbulb", reverse("desk:ideas"), counted(new)),
+        link(request, _("Effect"), "trending_down", reverse("desk:help_effect")),
         link(request, _("Help centre"), "storefront", reverse("desk:help_centre")),
     ]
     return [{"title": _("Help centre"), "items": items}]

@@ -29,6 +29,7 @@ from knowledge.centre.place import address_of, language_name
 from knowledge.desk import page
 from knowledge.models import Article, BrokenLink, Category, Draft, Edition, Feedback, HelpCentre, Reading
 from knowledge.publishing import Words
+from knowledge.reports import effect
 from knowledge.states import EditionState, possible
 
 PAGE, MOST_REVISIONS = 50, 50
@@ -189,7 +190,7 @@ def _editor(request: HttpRequest, row: Edition, *, form: WordsForm | None = None
         "may_write": may(request.user, "article.write", row.brand_id), "draft": draft, "evidence": _evidence(draft),
         "address": address_of(row.brand, centre, row.language, "article", row.slug, request=request) if row.is_live else "",
         "doubts": row.feedback.filter(is_helpful=False, settled_at=None).exclude(words="").select_related("author").order_by("-id")[:20],
-        "broken": row.broken_links.order_by("url"), "title": row.title, "is_fullwidth": "1",
+        "broken": row.broken_links.order_by("url"), "effect": effect.of(row.article) if row.published_at else None, "title": row.title, "is_fullwidth": "1",
     }  # fmt: skip
     return page(request, "article", context, status)
 

@@ -12,7 +12,6 @@ from django.db.models import Count
 from django.db.models.functions import TruncWeek
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -25,8 +24,9 @@ from knowledge import topics as verbs
 from knowledge.desk import page
 from knowledge.mining import drafts
 from knowledge.models import Advice, Inquiry, Topic
+from knowledge.reports.weeks import mondays, shares, start_of
 
-PAGE, MOST_INQUIRIES, WEEKS = 100, 100, 13
+PAGE, MOST_INQUIRIES = 100, 100
 VERBS = ("name", "keep", "aside", "merge", "draft", "cover", "place", "advise")
 SHOWN: dict[str, dict[str, Any]] = {"open": {"article": None}, "answered": {"article__isnull": False}}
 
@@ -84,18 +84,14 @@ def _page(request: HttpRequest, row: Topic, *, said: str = "", status: int = 200
 
 def weeks(row: Topic, now: dt.datetime | None = None) -> list[dict[str, Any]]:
     """Inquiries of the last thirteen weeks: {"day", "count", "share", "is_after"}, where share is of the largest week."""
-    moment = timezone.localtime(now)
-    monday = (moment - dt.timedelta(days=moment.weekday())).date()
-    days = [monday - dt.timedelta(weeks=back) for back in range(WEEKS - 1, -1, -1)]
-    since = timezone.make_aware(dt.datetime.combine(days[0], dt.time()))
-    found = row.inquiries.filter(said_at__gte=since).annotate(week=TruncWeek("said_at")).order_by()
+    days = mondays(now)
+    found = row.inquiries.filter(said_at__gte=start_of(days[0])).annotate(week=TruncWeek("said_at")).order_by()
     counts = {week.date(): count for week, count in found.values_list("week").annotate(count=Count("pk"))}
-    most = max(counts.values(), default=0) or 1
     covered = row.covered_at.date() if row.covered_at else None
     return [
-        {"day": day, "count": counts.get(day, 0), "share": round(100 * counts.get(day, 0) / most), "is_after": bool(covered and day >= covered)}
-        for day in days
-    ]  # fmt: skip
+        {"day": day, "count": counts.get(day, 0), "share": share, "is_after": bool(covered and day >= covered)}
+        for day, share in zip(days, shares([counts.get(day, 0) for day in days]), strict=True)
+    ]
 
 
 # --- verbs -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 from django.db import transaction
@@ -19,6 +19,7 @@ from helpdesk.events import Position, position_of, read_after
 from helpdesk.models import Brand, CloseReason, Message, MessageKind, Profile, Ticket, User
 from helpdesk.states import TicketState
 from helpdesk.text.language import language_of
+from knowledge import counting, handing
 from knowledge.mining import places
 from knowledge.mining.questions import question_of
 from knowledge.models import Feedback, HelpCentre, Inquiry, Learner, Search
@@ -44,6 +45,7 @@ def listen(brand: Brand) -> int:
         if any(event.code == "archive.imported" for event in events):
             made += _of_archive(brand)
         keep(brand, made)
+        handing.went_out([event.data["message"] for event in events if event.code == "message.reply"])
         last = position_of(events[-1])
         row.transaction, row.event = last.transaction, last.id
         row.save(update_fields=["transaction", "event"])
@@ -67,6 +69,14 @@ def keep(brand: Brand, rows: Sequence[Inquiry]) -> None:
         places.assign(brand, language, some)
     Inquiry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
     places.count(brand, {row.topic_id for row in rows if row.topic_id})
+
+
+def add(brand: Brand, row: Inquiry) -> Inquiry:
+    """Store one that came by itself, with the topic it belongs to."""
+    places.assign(brand, row.language, [row])
+    row.save()
+    places.count(brand, {row.topic_id} if row.topic_id else set())
+    return row
 
 
 def _by_language(rows: Iterable[Inquiry]) -> dict[str, list[Inquiry]]:
@@ -155,8 +165,18 @@ def of_searches(now: dt.datetime) -> int:
     with transaction.atomic():
         for brand, made in by_brand.items():
             keep(brand, made)
+        counting.write(_spared(rows))
         Search.objects.filter(pk__in=[row.pk for row in rows]).update(is_read=True)
     return len(rows)
+
+
+def _spared(rows: Sequence[Search]) -> Counter[counting.Key]:
+    """Readers who looked for something, opened an article and asked nothing: by the article they opened first."""
+    return Counter(
+        (row.brand_id, row.chosen_id, row.created_at.date(), "spared")
+        for row in rows
+        if row.chosen_id is not None and row.ticket_id is None
+    )
 
 
 def of_feedback(brand: Brand) -> int:

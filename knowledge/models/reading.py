@@ -5,15 +5,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from helpdesk.models import BrandRow, Ticket, public_id
+from helpdesk.models import BrandRow, Message, Ticket, public_id
 from knowledge.models.article import Edition, Revision
 
 
 class Reading(BrandRow):
     """What happened to an edition on one day (UTC): counters, nobody's names.
 
-    `asked`: tickets opened after reading it. `handed`: answers of ours that led here; `followed`: of those, how many were opened.
-    `spared`: readers who came from a search or the ask form and asked nothing.
+    `asked`: tickets opened after reading it. `spared`: readers who came from a search or the ask form and asked nothing.
+    Answers of ours that lead here stand in `Handed`.
     """
 
     edition = models.ForeignKey(Edition, models.CASCADE, related_name="readings", db_index=False)
@@ -22,8 +22,6 @@ class Reading(BrandRow):
     helped = models.PositiveIntegerField(default=0)
     not_helped = models.PositiveIntegerField(default=0)
     asked = models.PositiveIntegerField(default=0)
-    handed = models.PositiveIntegerField(default=0)
-    followed = models.PositiveIntegerField(default=0)
     spared = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -82,11 +80,15 @@ class Search(BrandRow):
 
 
 class Handed(BrandRow):
-    """An article that an agent put into an answer; its link carries `code`, by which we see that it was opened."""
+    """An article that an agent put into an answer; its link carries `code`, by which we see that it was opened.
+
+    `message`: the answer it went out with; none while its words are still being written.
+    """
 
     edition = models.ForeignKey(Edition, models.CASCADE, related_name="+", db_index=False)
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="handed_articles")
     agent = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False)
+    message = models.ForeignKey(Message, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
     code = models.CharField(max_length=16, unique=True)
     opened_at = models.DateTimeField(null=True, blank=True)
 

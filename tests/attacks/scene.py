@@ -61,7 +61,7 @@ from helpdesk.workflow import (
 )
 from helpdesk.workflow.brands import MANUAL
 from knowledge import ideas, publishing
-from knowledge.models import Category, Edition, Idea, Inquiry, Topic
+from knowledge.models import Article, Category, Edition, Idea, Inquiry, Topic
 from mentions import ingest
 from mentions.models import Account, Mention, Quarantine, Source, Term
 from tests.world import World
@@ -131,6 +131,8 @@ class Half:
     owing: Ticket
     incident: Incident
     statement: Approval
+    article: Article
+    sketched: Article
     edition: Edition
     sketch: Edition
     category: Category
@@ -337,7 +339,7 @@ def _help(brand: Brand, worker: User, word: str) -> dict[str, Any]:
     )
     return {
         "sketch": Edition.objects.get(pk=sketch.pk), "category": category, "topic": topic, "inquiry": asked,
-        "edition": Edition.objects.get(pk=shown.pk),
+        "edition": Edition.objects.get(pk=shown.pk), "article": shown.article, "sketched": sketch.article,
         "idea": ideas.propose(brand, "en", "A quiet carriage", "", ("somebody", "somewhere")),
     }  # fmt: skip
 

@@ -166,3 +166,86 @@ document.addEventListener("change", async (event) => {
   } catch { said.textContent = "The picture did not arrive. Try again."; }
   input.value = "";
 });
+
+// --- articles for an answer: a button beside the ticket, and "/" in the words
+function put(area, words, from = area.selectionStart, to = area.selectionEnd) {
+  const before = area.value.slice(0, from), space = before && !/\s$/.test(before) ? " " : "";
+  area.setRangeText(space + words, from, to, "end");
+  area.dispatchEvent(new Event("input", { bubbles: true }));
+  area.focus();
+}
+async function linkOf(edition) {
+  const panel = document.querySelector("[data-articles]"), form = document.getElementById("hd-composer");
+  const body = new FormData();
+  body.append("edition", edition);
+  body.append("csrfmiddlewaretoken", form.querySelector("[name=csrfmiddlewaretoken]").value);
+  try { return await (await fetch(panel.dataset.articles, { method: "POST", body })).json(); } catch { return { error: "The link did not arrive. Try again." }; }
+}
+document.addEventListener("click", async (event) => {
+  const button = within(event.target, "[data-hand]"), area = document.getElementById("hd-text");
+  if (!button || !area) return;
+  const told = await linkOf(button.dataset.hand);
+  if (told.error) button.textContent = told.error; else put(area, told.link);
+});
+document.addEventListener("DOMContentLoaded", () => {
+  const area = document.querySelector("[data-composer] textarea");
+  if (!area) return;
+  const list = Object.assign(document.createElement("ul"), { className: "hd-picker", id: "hd-picker", role: "listbox", hidden: true });
+  list.setAttribute("aria-label", "Articles");
+  area.closest("form").append(list);
+  let from = -1, chosen = 0, asked = 0, timer = 0;
+  const close = () => { list.hidden = true; from = -1; area.removeAttribute("aria-activedescendant"); area.removeAttribute("aria-controls"); };
+  // a slash that begins a word opens it; what is typed after it, up to the end of the line, is looked for
+  const wanted = () => {
+    const before = area.value.slice(0, area.selectionStart), found = before.match(/(^|\s)\/([^\/\n]{0,60})$/);
+    if (!found) return null;
+    from = before.length - found[2].length - 1;
+    return found[2].trim();
+  };
+  const options = () => [...list.querySelectorAll("[data-edition]")];
+  const mark = (number) => {
+    chosen = Math.min(Math.max(number, 0), options().length - 1);
+    options().forEach((one, place) => one.setAttribute("aria-selected", String(place === chosen)));
+    options()[chosen]?.scrollIntoView({ block: "nearest" });
+    if (options()[chosen]) area.setAttribute("aria-activedescendant", options()[chosen].id);
+  };
+  const show = (results) => {
+    list.replaceChildren(...results.map((one) => {
+      const row = Object.assign(document.createElement("li"), { id: `hd-pick-${one.edition}`, textContent: one.title, role: "option" });
+      row.dataset.edition = one.edition;
+      if (one.is_internal) { row.setAttribute("aria-disabled", "true"); row.append(Object.assign(document.createElement("span"), { className: "hd-chip", textContent: "agents only" })); }
+      return row;
+    }));
+    if (!results.length) list.append(Object.assign(document.createElement("li"), { textContent: "No article like this. Go on typing, or press Escape.", role: "option" }));
+    list.hidden = false;
+    area.setAttribute("aria-controls", list.id);
+    mark(0);
+  };
+  const look = async () => {
+    const words = wanted(), panel = document.querySelector("[data-find]");
+    if (words === null || !panel) return close();
+    const turn = ++asked;
+    try {
+      const told = await (await fetch(`${panel.dataset.find}?q=${encodeURIComponent(words)}`)).json();
+      if (turn === asked && wanted() !== null) show(told.results);
+    } catch { close(); }
+  };
+  const take = async (row) => {
+    if (!row || row.getAttribute("aria-disabled")) return;
+    const start = from, end = area.selectionStart;
+    close();
+    asked += 1;
+    const told = await linkOf(row.dataset.edition);
+    if (!told.error) put(area, told.link, start, end);
+  };
+  area.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, 150); });
+  area.addEventListener("blur", () => setTimeout(close, 200));
+  area.addEventListener("keydown", (event) => {
+    if (list.hidden) return;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step) { event.preventDefault(); mark(chosen + step); }
+    else if (event.key === "Escape") { event.preventDefault(); close(); }
+    else if ((event.key === "Enter" || event.key === "Tab") && !event.ctrlKey && !event.metaKey && options().length) { event.preventDefault(); take(options()[chosen]); }
+  });
+  list.addEventListener("mousedown", (event) => { event.preventDefault(); take(within(event.target, "[data-edition]")); });
+});
