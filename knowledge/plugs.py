@@ -29,12 +29,14 @@ def _articles_beside(ticket: Ticket) -> str:
 
 
 def plug_in() -> None:
-    from knowledge import api, desk
+    from helpdesk.workflow import alerts
+    from knowledge import api, desk, digest
     from knowledge.api import sites
 
     check_request_enabled.connect(sites.is_named, dispatch_uid="knowledge.sites")
 
     ports.api_routes.append(api.add_routes)
+    alerts.WORDS["help.week"] = digest.WORDS
     ports.beside_ticket.append(_articles_beside)
     ports.desk_urls.append(desk.urls)
     ports.desk_sections.append(desk.sections)

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from helpdesk.models import Brand
-from knowledge import ideas, publishing
+from knowledge import digest, ideas, publishing
 from knowledge.centre.place import address_of
 from knowledge.mining import learn, nightly
 from knowledge.models import HelpCentre, Idea
@@ -18,11 +18,12 @@ TURN = 20.0  # seconds after which a worker lets another message have its turn
 
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)
 def look() -> None:
-    """What is to be published by now; what was asked since the last look; voters who want to know."""
+    """What is to be published by now; what was asked since the last look; voters and editors who want to know."""
     while publishing.publish_due(timezone.now()):
         pass
     learn.catch_up(TURN)
     ideas.tell(_page_of)
+    digest.tell(timezone.now())
 
 
 @shared_task(queue="wake", soft_time_limit=SOFT, time_limit=HARD)

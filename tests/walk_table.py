@@ -492,6 +492,7 @@ DESK = [
     desk("tickets/<ticket_id>/articles/find/", "ticket", query="q=late", GET=LOOK),
     desk("tickets/<ticket_id>/articles/write/", "ticket", POST=post(AGENT, 302, count(Edition))),
     desk("help-effect/", GET=LOOK),
+    desk("help-effect/week/", GET=LOOK),
     desk("topics/", GET=LOOK),
     desk("topics/<topic_id>/", "topic", GET=LOOK),
     topic_verb("name", post(AGENT, 302, column("topic", "title"), {"title": "Seats"})),

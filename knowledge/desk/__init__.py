@@ -43,6 +43,7 @@ def urls(desk: DeskSite) -> list[Any]:
         path("tickets/<int:ticket_id>/articles/find/", guard(beside.find), name="find_article"),
         path("tickets/<int:ticket_id>/articles/write/", guard(beside.write), name="write_article"),
         path("help-effect/", guard(effect.overview), name="help_effect"),
+        path("help-effect/week/", guard(effect.week), name="help_week"),
         path("topics/", guard(topics.overview), name="topics"),
         path("topics/<int:topic_id>/", guard(topics.topic), name="topic"),
         *(

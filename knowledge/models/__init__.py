@@ -14,7 +14,7 @@ from knowledge.models.article import (
 )
 from knowledge.models.centre import DEFAULT_COLOUR, Category, HelpCentre, colour, host_name
 from knowledge.models.idea import Idea, Vote
-from knowledge.models.reading import CameFrom, Feedback, Handed, Reading, Search
+from knowledge.models.reading import CameFrom, Digest, Feedback, Handed, Reading, Search
 from knowledge.models.topic import Advice, Clustering, Draft, Inquiry, Learner, Topic
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "CameFrom",
     "Category",
     "Clustering",
+    "Digest",
     "Draft",
     "Edition",
     "Feedback",

@@ -102,3 +102,13 @@ class CameFrom(BrandRow):
     ticket = models.OneToOneField(Ticket, models.CASCADE, related_name="came_from")
     edition = models.ForeignKey(Edition, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
     search = models.ForeignKey(Search, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+
+
+class Digest(BrandRow):
+    """The week of a help centre, as its editors were told of it once. `counts`: what there was to tell."""
+
+    week = models.DateField(help_text=_("Its Monday."))
+    counts = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["brand", "week"], name="digest_once")]
