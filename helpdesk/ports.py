@@ -151,6 +151,7 @@ class Ports:
     beside_ticket: list[Callable[[Any], str]] = field(
         default_factory=list
     )  # ticket -> address of a panel, loaded by itself
+    after_demo: list[Callable[[Brand], None]] = field(default_factory=list)
     doctors: list[Callable[[], list[Finding]]] = field(default_factory=list)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from corsheaders.signals import check_request_enabled
 from django.urls import reverse
 
-from helpdesk.models import Message, Ticket
+from helpdesk.models import Brand, Message, Ticket
 from helpdesk.ports import Erased, ports
 
 
@@ -28,6 +28,12 @@ def _articles_beside(ticket: Ticket) -> str:
     return reverse("desk:ticket_articles", args=[ticket.pk])
 
 
+def _help_centre(brand: Brand) -> None:
+    from knowledge import demo
+
+    demo.furnish(brand)
+
+
 def plug_in() -> None:
     from helpdesk.workflow import alerts
     from knowledge import api, desk, digest
@@ -37,6 +43,7 @@ def plug_in() -> None:
 
     ports.api_routes.append(api.add_routes)
     alerts.WORDS["help.week"] = digest.WORDS
+    ports.after_demo.append(_help_centre)
     ports.beside_ticket.append(_articles_beside)
     ports.desk_urls.append(desk.urls)
     ports.desk_sections.append(desk.sections)

@@ -6,12 +6,9 @@ Everything goes in through the doors real things use: the demo connector, ingest
 from __future__ import annotations
 
 import datetime as dt
-import json
 import secrets
-import tempfile
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -63,7 +60,7 @@ from helpdesk.workflow import (
 from helpdesk.workflow.brands import MANUAL, open_brand
 from helpdesk.workflow.people import save_team
 from helpdesk.workflow.replies import settle_part
-from mentions import archive, connecting, delivery, ingest, polling, terms
+from mentions import connecting, delivery, demo_season, ingest, polling, terms
 from mentions.models import Account, Gap, Source, Usage
 from mentions.platforms.demo import ledger
 
@@ -134,13 +131,6 @@ ALSO: list[tuple[float, str, str, str, dict[str, Any]]] = [
     (1.4, "x", "ines", "Só queria dizer que a Nortwind Rail tem as melhores janelas da Europa.", {"beyond": True}),
 ]  # fmt: skip
 
-# What was said in the house's earlier system, brought in as an archive: (who, days ago, what, our answer)
-ARCHIVE = [
-    ("Ana Lindqvist", 410, "Does the annual pass pay off from three days a week?", "From two and a half, Ana. The sums are at the counter. ^Maya"),
-    ("Leo Marsh", 388, "wifi on the 8:05 never works", "Sorry, Leo. New antennas come in autumn. ^Maya"),
-    ("Ruth Feld", 352, "Is there a direct train to Lund on Tuesdays?", "Yes, at 7:40 and 16:10. ^Sven"),
-]  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Made:
@@ -168,6 +158,8 @@ def make() -> Made:
     _every_inbox(sources, people)
     _see_it_through(brand, people)
     _what_came_of_it(sources, people)
+    for furnish in ports.after_demo:
+        furnish(brand)
     return Made(brand, password)
 
 
@@ -470,7 +462,7 @@ def _every_inbox(sources: dict[str, Source], people: dict[Role, User]) -> None:
     reply.parts.update(state=PartState.FAILED, problem=bounced)
     Delivery.objects.filter(pk=reply.pk).update(state=PartState.FAILED)
     _books(sources, now)
-    _archive(brand)
+    demo_season.bring_in(brand)
 
 
 def _books(sources: dict[str, Source], now: dt.datetime) -> None:
@@ -495,21 +487,6 @@ def _books(sources: dict[str, Source], now: dt.datetime) -> None:
         until=midnight - dt.timedelta(hours=18, minutes=12),
         problem={"code": "unavailable", "detail": "HTTP 503"},
     )
-
-
-def _archive(brand: Brand) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "archive.jsonl"
-        lines = []
-        for number, (who, days, text, answer) in enumerate(ARCHIVE):
-            at = timezone.now() - dt.timedelta(days=days)
-            name = f"old-{number}"
-            lines.append({"id": name, "author": who, "text": text, "time": at.isoformat()})
-            ours = {"id": f"{name}-a", "author": "Northwind", "text": answer, "parent": name, "inbound": "no"}
-            lines.append({**ours, "time": (at + dt.timedelta(minutes=50)).isoformat()})
-        path.write_text("\n".join(map(json.dumps, lines)))
-        table = {name: name for name in ("id", "author", "text", "time", "parent", "inbound")}
-        archive.bring_in(archive.Wanted(path, brand, table, "jsonl", "Before 2025"))
 
 
 def _ticket(brand: Brand, key: str) -> Ticket:

@@ -7,7 +7,7 @@ and requests to write elsewhere are talk; a sentence with private data in it is 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +15,12 @@ import numpy as np
 from helpdesk.text import similar
 from helpdesk.text.private import find as private_data
 from knowledge.mining.questions import EMOJI, GREETING, HANDLE, LINK, parts_of
+from knowledge.search.terms import terms
 
 SENTENCE = re.compile(r"(?<=[.!?。？！])\s+|\n+")
 SHORTEST, LONGEST = 4, 320  # words; characters
 SAME = 0.8  # cosine from which two sentences say the same
+COVERED = 0.8  # of a sentence's terms in another one, from which that one says it, too
 MOST = 8  # sentences of a draft
 TRAIL = re.compile(r"(?:\s*[\^~*/\-–—]\s?[A-Z][\w]{0,14}\s*$)|(?:\s*\(?\d+/\d+\)?\s*$)")
 
@@ -37,6 +39,7 @@ TALK = re.compile(
     r"es tut (?:mir|uns) leid|vielen dank|danke|entschuldig\w+|désolé\w*|merci|lo siento|gracias)\b",
     re.IGNORECASE,
 )
+YES = re.compile(r"^(?:yes|sure|of course|certainly|ja|oui|sí|sim)\s*[,.!:–-]+\s*", re.IGNORECASE)
 ASKS_BACK = re.compile(r"\?\s*$")
 # what only holds for the day it was said
 DATED = re.compile(
@@ -70,7 +73,7 @@ def telling(text: str, names: Collection[str] = (), countries: Sequence[str] = (
     """The sentences of a reply that would answer somebody else, too, in their order."""
     kept = []
     for part in SENTENCE.split(EMOJI.sub(" ", text)):
-        line = TRAIL.sub("", GREETING.sub("", " ".join(part.split()))).strip(" -–—,;")
+        line = TRAIL.sub("", YES.sub("", GREETING.sub("", " ".join(part.split())))).strip(" -–—,;")
         if line and is_telling(line, names, countries):
             kept.append(line[0].upper() + line[1:] + ("" if line[-1] in ".!:)。！" else "."))
     return kept
@@ -91,7 +94,9 @@ def is_telling(line: str, names: Collection[str] = (), countries: Sequence[str] 
     return not parts & {word.casefold() for word in called}
 
 
-def merged(replies: Sequence[Reply], names: Collection[str] = (), countries: Sequence[str] = ()) -> list[Sentence]:
+def merged(
+    replies: Sequence[Reply], names: Collection[str] = (), countries: Sequence[str] = (), language: str = "en"
+) -> list[Sentence]:
     """What these replies say, each thing once, what most say first to be chosen, in the order in which it is said."""
     found: list[tuple[str, Reply, float]] = []
     for reply in replies:
@@ -110,14 +115,39 @@ def merged(replies: Sequence[Reply], names: Collection[str] = (), countries: Seq
         best = int(scores.argmax())
         group = [int(one) for one in np.flatnonzero(near[best])] or [best]
         said = [found[one] for one in group]
+        left[group] = False
         # of those that say the same: the plainest, by the most satisfied
         text, _reply, _place = max(said, key=lambda one: (one[1].worth, -abs(len(one[0]) - 90)))
-        place = float(np.mean([one[2] for one in said]))
-        messages = tuple(dict.fromkeys(one[1].message for one in said))
-        tickets = tuple(dict.fromkeys(one[1].ticket for one in said))
-        chosen.append((place, Sentence(text, messages, tickets, float(scores[best]))))
-        left[group] = False
+        made = Sentence(
+            text, _once(one[1].message for one in said), _once(one[1].ticket for one in said), float(scores[best])
+        )
+        telling_it = next((at for at, (_where, other) in enumerate(chosen) if says(other.text, text, language)), None)
+        if telling_it is None:
+            chosen.append((float(np.mean([one[2] for one in said])), made))
+        else:
+            chosen[telling_it] = (chosen[telling_it][0], _joined(chosen[telling_it][1], made))
     return [sentence for _place, sentence in sorted(chosen, key=lambda one: one[0])]
+
+
+def _once(keys: Iterable[int]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(keys))
+
+
+def _joined(one: Sentence, other: Sentence) -> Sentence:
+    """The first one's words on the evidence of both."""
+    return Sentence(
+        one.text,
+        _once((*one.messages, *other.messages)),
+        _once((*one.tickets, *other.tickets)),
+        one.worth + other.worth,
+    )
+
+
+def says(longer: str, shorter: str, language: str = "en") -> bool:
+    """Whether a sentence tells all that another one tells, its numbers among it."""
+    told, wanted = set(terms(longer, language)), set(terms(shorter, language))
+    numbers = {term for term in wanted if any(sign.isdigit() for sign in term)}
+    return numbers <= told and len(wanted & told) >= COVERED * len(wanted)
 
 
 def diverse(texts: Sequence[str], title: str, most: int) -> list[str]:

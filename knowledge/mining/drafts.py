@@ -68,7 +68,7 @@ def sketch(topic: Topic) -> Sketch:
     replies = best_replies(topic.brand, tickets)
     names = _names(topic.brand, tickets)
     countries = [topic.brand.country] if topic.brand.country else []
-    sentences = answers.merged(replies, names, countries)
+    sentences = answers.merged(replies, names, countries, topic.language)
     asked = answers.diverse([row.text for row in rows], topic.title, ALSO)
     return Sketch(topic.title[:LONGEST_TITLE], sentences, asked, _gaps(topic.title, rows, tickets, sentences))
 

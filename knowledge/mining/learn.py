@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from django.db import transaction
 from django.db.models import Q
@@ -43,7 +43,7 @@ def listen(brand: Brand) -> int:
         rows = list(Ticket.objects.for_brand(brand).filter(SETTLED, pk__in=tickets))
         made = of_tickets(brand, rows)
         if any(event.code == "archive.imported" for event in events):
-            made += _of_archive(brand)
+            made += [row for rows in of_archive(brand) for row in rows]
         keep(brand, made)
         handing.went_out([event.data["message"] for event in events if event.code == "message.reply"])
         last = position_of(events[-1])
@@ -52,15 +52,13 @@ def listen(brand: Brand) -> int:
     return len(events)
 
 
-def _of_archive(brand: Brand) -> list[Inquiry]:
-    """An import tells no event a ticket: all of its settled tickets that gave no inquiry yet."""
+def of_archive(brand: Brand) -> Iterator[list[Inquiry]]:
+    """An import tells no event a ticket: the inquiries in all of its settled tickets that gave none yet, unsaved."""
     rows = Ticket.objects.for_brand(brand).filter(SETTLED, inquiry=None, channel__platform="archive").order_by("pk")
-    found: list[Inquiry] = []
     last = 0
     while some := list(rows.filter(pk__gt=last)[:BATCH]):
-        found += of_tickets(brand, some)
+        yield of_tickets(brand, some)
         last = some[-1].pk
-    return found
 
 
 def keep(brand: Brand, rows: Sequence[Inquiry]) -> None:

@@ -97,12 +97,8 @@ def _doubts(brand: Brand, monday: dt.date) -> list[Doubt]:
     poor = {key for key, percent in share.items() if percent < HELPED}
     unanswered = {key for key, count in after.items() if count >= ASKED_AFTER}
     found = Edition.objects.for_brand(brand).live().filter(Q(article__in=grown) | Q(pk__in=poor | unanswered))
-    return [
-        Doubt(
-            row,
-            *(asked[row.article_id] if row.article_id in grown else (0, 0.0)),
-            share[row.pk] if row.pk in poor else None,
-            after[row.pk] if row.pk in unanswered else 0,
-        )
-        for row in found.order_by("id")[:MOST]
-    ]
+    doubts = []
+    for row in found.order_by("id")[:MOST]:
+        now, usual = asked[row.article_id] if row.article_id in grown else (0, 0.0)
+        doubts.append(Doubt(row, now, usual, share[row.pk] if row.pk in poor else None, after[row.pk] if row.pk in unanswered else 0))  # fmt: skip
+    return doubts

@@ -11,7 +11,7 @@ from helpdesk.models import Message, Ticket, Verdict
 from helpdesk.workflow import tickets
 from helpdesk.workflow.verbs import Refused
 from knowledge import publishing, search
-from knowledge.mining import drafts, learn, nightly, polish
+from knowledge.mining import answers, drafts, learn, nightly, polish
 from knowledge.mining.answers import Reply, is_telling, merged, telling
 from knowledge.models import Draft, Edition, Inquiry, Topic
 from tests.knowledge.test_mining import KINDS, sentences
@@ -248,3 +248,16 @@ def test_a_manager_sets_the_help_centre_up(world: World) -> None:
     assert lead.post("/desk/help-centre/categories/", shelf).status_code == 302
     assert lead.post("/desk/help-centre/categories/", {**shelf, "texts": "Fahrkarten"}).status_code == 400
     assert "Fahrkarten" not in world.desk(world.outsider).get("/help/northwind/en/").content.decode()
+
+
+def test_what_one_sentence_tells_is_not_told_again() -> None:
+    said = (
+        "A bike place costs 4 euros; book it in the app under “Extras”.",
+        "Yes, you book a bike place in the app under “Extras”.",
+        "A bike place costs 5 euros; book it in the app under “Extras”.",
+    )
+    replies = [answers.Reply(number, number, text) for number, text in enumerate(said, 1)]
+    assert answers.says(said[0], said[1])
+    assert not answers.says(said[0], said[2])  # another number is another fact
+    told = answers.merged(replies[:2])
+    assert [(one.text, one.messages) for one in told] == [(said[0], (1, 2))]
