@@ -73,6 +73,17 @@ REVIEWED = Words(
     "When the last train is gone", "From 23:40 a bus goes to Lund from bay 2, with your train ticket.\n\nWhere a train of ours was late and you missed it, a taxi is paid: ask the crew.", "Night buses, and who pays the taxi."
 )  # fmt: skip
 IN_VAIN = (("night bus lund", 6), ("student card", 4), ("group ticket school", 3), ("luggage locker harbour", 2), ("parking elm street", 2))  # fmt: skip
+FOUND = (
+    "refund",
+    "change booking",
+    "dog",
+    "wifi",
+    "lost bag",
+    "cancel ticket",
+    "wheelchair",
+    "annual pass",
+    "quiet carriage",
+)
 IDEAS = (
     ("Show which carriage has free seats", "In the app, before the train comes in.", 41, "planned", "The doors count who gets on already. We will show it on the two lines to Malmö first."),
     ("A quiet hour on Sunday evenings", "For those who go back to work.", 17, "new", ""),
@@ -123,7 +134,7 @@ def _shelf(brand: Brand, by: User, description: str, german: str, described: str
 def _out(brand: Brand, by: User, shown: Shown, shelves: dict[str, Category], now: dt.datetime) -> Edition:
     """Published then, read since, voted on."""
     words = Words(shown.title, shown.body, shown.summary)
-    due = (now + dt.timedelta(days=180 - 7 * shown.weeks)).date()
+    due = (now + dt.timedelta(days=400 - 7 * shown.weeks)).date()
     draft = publishing.create(brand, by, words, "en", category=shelves[shown.shelf], review_by=due)
     edition = publishing.publish(draft.pk, by)
     out = now - dt.timedelta(weeks=shown.weeks, hours=5)
@@ -136,14 +147,14 @@ def _out(brand: Brand, by: User, shown: Shown, shelves: dict[str, Category], now
 
 
 def _read(edition: Edition, shown: Shown, now: dt.datetime) -> None:
-    """Readers day by day: more on workdays, growing; a third came from a search and asked nothing."""
+    """Readers day by day: more on workdays, growing; some came from a search and asked nothing."""
     days = min(7 * shown.weeks, 7 * WEEKS)
     rows = []
     for back in range(days):
         day = (now - dt.timedelta(days=back)).date()
         calm = 0.55 if day.weekday() > 4 else 1.0
         views = round(shown.readers * calm * (1.15 - 0.3 * back / (7 * WEEKS)) + (back * 7 + shown.readers) % 3)
-        asked = 1 if (back * 5 + shown.readers) % (6 if shown.helped < 5 else 23) == 0 else 0
+        asked = 1 if (back * 5 + shown.readers) % (3 if shown.helped < 5 else 9) == 0 else 0
         rows.append(
             Reading(
                 brand_id=edition.brand_id,
@@ -151,7 +162,7 @@ def _read(edition: Edition, shown: Shown, now: dt.datetime) -> None:
                 day=day,
                 views=views,
                 asked=asked,
-                spared=round(views * shown.helped / 30),
+                spared=round(views * shown.helped / 85),
             )
         )
     Reading.objects.bulk_create(rows)
@@ -172,7 +183,7 @@ def _unfinished(brand: Brand, refund: Edition, lead: User, agent: User, now: dt.
     body = REFUND.body.replace("Within five days", "Within three days")
     publishing.save(refund.pk, agent, Words(REFUND.title, body, REFUND.summary, "Faster since this month"))
     publishing.publish(refund.pk, lead)
-    Article.objects.filter(editions__title="The quiet carriage").update(review_by=(now + dt.timedelta(days=3)).date())
+    Article.objects.filter(editions__title="The quiet carriage").update(review_by=(now - dt.timedelta(days=1)).date())
 
 
 def _asked(brand: Brand, refund: Article, lead: User, agent: User, now: dt.datetime) -> None:
@@ -209,11 +220,13 @@ def _looked_for(brand: Brand, now: dt.datetime) -> None:
         for words, count in IN_VAIN
         for _number in range(count)
     ]
-    rows += [Search(brand=brand, language="en", words="refund", found=3, is_read=True) for _number in range(60)]
+    for number in range(820):
+        words = FOUND[number % len(FOUND)]
+        rows.append(Search(brand=brand, language="en", words=words, found=3, is_read=True))
     Search.objects.bulk_create(rows)
     made = list(Search.objects.filter(brand=brand).order_by("id"))
     for number, row in enumerate(made):
-        row.created_at = now - dt.timedelta(days=(number * 7) % 80 + 1, minutes=number)
+        row.created_at = now - dt.timedelta(days=(number * 7) % 90, minutes=number)
     Search.objects.bulk_update(made, ["created_at"])
 
 

@@ -63,6 +63,11 @@ class Effect:
         return round(100 * (self.after - self.before) / self.before)
 
     @property
+    def has_topics(self) -> bool:
+        """Whether anything was asked that it is to answer."""
+        return any(week.inquiries for week in self.weeks)
+
+    @property
     def fewer(self) -> int:
         """Questions that no longer came since it is out."""
         full = sum(1 for week in self.weeks[:-1] if week.is_after)
@@ -187,14 +192,15 @@ def overview(brands: Sequence[int], now: dt.datetime | None = None) -> Overview:
     weekly = {
         row["week"]: row
         for row in rows.annotate(week=TruncWeek("day")).order_by().values("week").annotate(
-            read=Sum("views"), spared=Sum("spared"), helped=Sum("helped"), not_helped=Sum("not_helped")
+            read=Sum("views"), spared=Sum("spared"), asked=Sum("asked"), helped=Sum("helped"), not_helped=Sum("not_helped")
         )
     }  # fmt: skip
-    asked = _requests(brands, days)
+    elsewhere = _requests(brands, days)
     found = Overview([])
     for day in days:
-        row = weekly.get(day, {"read": 0, "spared": 0})
-        found.weeks.append({"day": day, "views": row["read"], "spared": row["spared"], "asked": asked[day]})
+        row = weekly.get(day, {"read": 0, "spared": 0, "asked": 0})
+        asked = row["asked"] + elsewhere[day]
+        found.weeks.append({"day": day, "views": row["read"], "spared": row["spared"], "asked": asked})
     most = max((week["spared"] + week["asked"] for week in found.weeks), default=0) or 1
     for week in found.weeks:
         week.update(spared_share=round(100 * week["spared"] / most), asked_share=round(100 * week["asked"] / most))
@@ -202,7 +208,7 @@ def overview(brands: Sequence[int], now: dt.datetime | None = None) -> Overview:
         sum(row["read"] for row in weekly.values()),
         sum(row["spared"] for row in weekly.values()),
     )
-    found.asked = sum(asked.values())
+    found.asked = sum(week["asked"] for week in found.weeks)
     votes = sum(row["helped"] + row["not_helped"] for row in weekly.values())
     if votes >= feedback.FEWEST_VOTES:
         found.share_helped = round(100 * sum(row["helped"] for row in weekly.values()) / votes)
@@ -212,8 +218,10 @@ def overview(brands: Sequence[int], now: dt.datetime | None = None) -> Overview:
 
 
 def _requests(brands: Sequence[int], days: Sequence[dt.date]) -> Counter[dt.date]:
-    """What was asked in the help centre, by week."""
-    rows = Ticket.objects.filter(brand__in=brands, platform="web", created_at__gte=start_of(days[0]))
+    """What was asked in the help centre by who had read no article, by week; the others are counted at the article."""
+    rows = Ticket.objects.filter(
+        brand__in=brands, platform="web", created_at__gte=start_of(days[0]), came_from__edition=None
+    )
     weekly = rows.annotate(week=TruncWeek("created_at")).order_by().values_list("week").annotate(count=Count("pk"))
     return Counter({week.date(): count for week, count in weekly})
 

@@ -71,10 +71,10 @@ def find(
         return Found()
     with shelf.bank.lock:
         query = spelling.corrected(text, shelf.bank)
+        wanted = set(_telling(shelf.bank, query)) or set(terms(query, language))
     ranked = ranked_for(shelf, query, READABLE[reader], is_question=is_question)[:limit]
     rows = _rows(brand, reader, ranked)
     texts = excerpts.texts_of(list(rows))
-    wanted = set(terms(query, language))
     hits = [
         Hit(
             key, row.article_id, row.slug, row.title,

@@ -29,6 +29,7 @@ class Web(Connector):
         streams=(Stream("requests", "What customers ask in the help centre"),),
         private_reply=True,
         is_ours=True,
+        help="Requests from the help centre are answered privately, on the page of the request.",
     )
 
     def connect(self) -> Identity:
