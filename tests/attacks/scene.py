@@ -156,7 +156,8 @@ def open_scene(world: World) -> Scene:
 def heard(world: World, word: str, brand: Brand, **values: Any) -> Message:
     """A message of the brand that can be answered: it stands on the demo platform."""
     channel = world.channel(brand)
-    message = world.hear(f"{word} says the train is late", who=values.pop("who", word.lower()), brand=brand, **values)
+    text = values.pop("text", f"{word} says the train is late")
+    message = world.hear(text, who=values.pop("who", word.lower()), brand=brand, **values)
     Mention.objects.create(
         brand=brand,
         account=channel.account,

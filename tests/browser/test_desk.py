@@ -33,6 +33,8 @@ PAGES = (
     "/desk/articles/",
     "/desk/articles/new/",
     "/desk/topics/",
+    "/desk/help-effect/",
+    "/desk/help-effect/week/",
     "/desk/ideas/",
     "/desk/help-centre/",
     "/desk/help-centre/categories/",
