@@ -190,7 +190,7 @@ def _asked(brand: Brand, refund: Article, lead: User, agent: User, now: dt.datet
     """The archive's questions as topics; the one about refunds is answered since the article, bikes have a draft."""
     for rows in learn.of_archive(brand):
         learn.keep(brand, rows)
-    nightly.run(brand, "en", now)
+    nightly.run(brand, "en")
     for words, name in NAMED.items():
         found = Inquiry.objects.filter(brand=brand, text__iregex=words)
         for key in found.exclude(topic=None).values_list("topic", flat=True).distinct().order_by("topic"):

@@ -37,10 +37,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     shown = request.GET.get("show", "open")
     rows = Topic.objects.visible_to(request.user).filter(brand__in=chosen_brands(request))
     rows = rows.filter(state=Topic.State.ASIDE) if shown == "aside" else rows.current().filter(**SHOWN.get(shown, {}))
-    found = list(rows.select_related("article", "brand").order_by("-asked_30", "-id")[:PAGE])
+    found = list(rows.select_related("article", "brand").order_by("-asked_30", "-size", "-id")[:PAGE])
     for row in found:
         row.growth = growth(row)  # type: ignore[attr-defined]
-    most = max((row.asked_30 for row in found), default=0)
+    for row in found:
+        row.shown = row.asked_30 or row.size  # type: ignore[attr-defined]
+    most = max((row.asked_30 or row.size for row in found), default=0)
     advice = (
         Advice.objects.visible_to(request.user)
         .filter(state=Advice.State.OPEN)

@@ -27,16 +27,26 @@ TRAIL = re.compile(r"(?:\s*[\^~*/\-–—]\s?[A-Z][\w]{0,14}\s*$)|(?:\s*\(?\d+/\
 # what is said to one person, or only out of courtesy
 TALK = re.compile(
     r"\b(?:sorry|apolog\w+|thanks?|thank you|appreciate|glad|happy to (?:help|hear|look|assist)|you(?:'|’)?re welcome|pleasure|"
-    r"hope (?:this|that|you|it)|have a (?:great|good|nice|lovely)|enjoy your|let (?:us|me) know|"
-    r"(?:please )?(?:dm|pm|direct message|private message|message us|write to us here|get in touch|reach out|follow us)\b|"
+    r"hope (?:this|that|you|it)|have a (?:great|good|nice|lovely)|enjoy your|let (?:us|me) know|let(?:'|’)?s (?:carry|continue|talk|chat|see|get|take)|"
+    r"(?:please )?(?:dm|pm|direct message|private message|message us|write to us here|get in touch|reach out|follow us|tweet us|chat with us)\b|"
     r"(?:could|can|would|will) you (?:please |kindly )?(?:send|dm|share|provide|confirm|tell|let|follow|check your (?:dm|inbox))|"
-    r"please (?:send|share|provide|confirm|tell|let|dm|follow)|send (?:us|me) |look(?:ing)? forward|bear with|stay tuned|"
-    r"i(?:'|’)?(?:ve| have|'m| am|'ll| will|'d| would)\b|\bi (?:can see|see|checked|looked|found|understand|know|did|sent|asked)|"
+    r"please (?:send|share|provide|confirm|tell|let|dm|follow|be sure|keep us)|send (?:us|me) |look(?:ing)? forward|bear with|stay tuned|"
+    r"if you(?:'|’)?(?:re| are)? (?:still )?(?:need (?:anything|more|further|any|us)|have(?:ing)? (?:any|more|further|other|issues)|having (?:any|issues|trouble))|"
+    r"(?:if )?anything else|(?:give|drop) us a|(?:here|around) (?:to help|for you|if you)|we(?:'|’)?re here|help(?:'|’)?s here|don(?:'|’)?t worry|no worries|"
+    r"one tweet away|(?:click|tap|meet me|continue|back in) (?:here|there)\b|(?:we|i)(?:'|’)?d (?:like|love|be|hate|want)|"
+    r"i(?:'|’)?(?:ve|m|ll|d)\b|\bi (?:can|could|do|have|am|will|would|see|checked|looked|found|understand|know|did|sent|asked|love|hear|think|believe|wish|totally|completely)\b|"
     r"we(?:'|’)?(?:ve| have) (?:now |just |already |today )?(?:refunded|sent|credited|cancelled|canceled|booked|passed|forwarded|asked|received|found|fixed|escalated|sorted|looked|checked|raised)|"
-    r"we(?:'|’)?(?:ll| will) (?:look|check|get back|be in touch|come back|let you|see|keep you|pass|forward|call|refund you|send you)|"
+    r"we(?:'|’)?(?:ll| will) (?:look|check|get|take|be in touch|come back|let you|see|keep you|pass|forward|call|refund you|send you|investigate|review|chase|"
+    r"contact|reply|respond|do (?:our|what|everything)|make sure|help|assist|try|discuss|continue|explain)|"
     r"your (?:case|complaint|report|feedback|message|patience|comment|request|refund has|booking has|order has|account has)|"
     r"(?:this|that) (?:is|was) (?:not )?(?:acceptable|frustrating|annoying|disappointing)|as (?:i|we) said|in your case|"
     r"es tut (?:mir|uns) leid|vielen dank|danke|entschuldig\w+|désolé\w*|merci|lo siento|gracias)\b",
+    re.IGNORECASE,
+)
+# points back to what somebody said, or to a feeling: nothing that stands by itself
+POINTS_BACK = re.compile(
+    r"^(?:that|this|these|those|it)(?:(?:'|’)?s|(?:'|’)?ll| is| was| are| were| sounds?| looks?| does(?:n(?:'|’)?t| not)?| is(?:n(?:'|’)?t| not)| should(?:n(?:'|’)?t| not)?)\b|"
+    r"^(?:what a|how (?:nice|cool|sweet|lovely|awesome)|oh\b|wow\b|uh\b|haha|yikes|oops|love (?:it|this|that|the)|awesome|amazing|great (?:to|job|news)|so (?:cute|cool|nice))",
     re.IGNORECASE,
 )
 YES = re.compile(r"^(?:yes|sure|of course|certainly|ja|oui|sí|sim)\s*[,.!:–-]+\s*", re.IGNORECASE)
@@ -84,7 +94,13 @@ def is_telling(line: str, names: Collection[str] = (), countries: Sequence[str] 
     words = re.findall(r"[^\W\d_]{2,}", line)
     if len(words) < SHORTEST or len(line) > LONGEST:
         return False
-    if TALK.search(line) or ASKS_BACK.search(line) or HANDLE.search(line) or DATED.search(line):
+    if (
+        TALK.search(line)
+        or POINTS_BACK.match(line)
+        or ASKS_BACK.search(line)
+        or HANDLE.search(line)
+        or DATED.search(line)
+    ):
         return False
     if private_data(line, countries) or "t.co/" in line or (LINK.search(line) and len(words) < 6):
         return False

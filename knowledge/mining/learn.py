@@ -19,9 +19,10 @@ from helpdesk.events import Position, position_of, read_after
 from helpdesk.models import Brand, CloseReason, Message, MessageKind, Profile, Ticket, User
 from helpdesk.states import TicketState
 from helpdesk.text.language import language_of
+from helpdesk.text.triage import Intent
 from knowledge import counting, handing
 from knowledge.mining import places
-from knowledge.mining.questions import question_of
+from knowledge.mining.questions import concerns, question_of
 from knowledge.models import Feedback, HelpCentre, Inquiry, Learner, Search
 
 BATCH = 500
@@ -103,7 +104,7 @@ def of_tickets(brand: Brand, tickets: Sequence[Ticket]) -> list[Inquiry]:
             continue
         theirs = [*names[row.customer_id], *ours]
         text = question_of(message.text, "" if message.text.startswith(row.subject) else row.subject, theirs, countries)
-        if text:
+        if text and (row.intent != Intent.OTHER or concerns(text)):
             made.append(
                 Inquiry(
                     brand=brand, language=_language(centre, message.language or row.language, text), text=text,

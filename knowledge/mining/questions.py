@@ -47,6 +47,7 @@ ASKS = re.compile(
     r"wie|was|wann|wo|warum|kann|comment|quand|pourquoi|est-ce|cómo|cuándo|puedo|hur|när|kan|come|quando|posso)\b",
     re.IGNORECASE,
 )
+WANTS = re.compile(r"\b(?:i|i['’]?m|i['’]?ve|my|me|we|our|us|please|need|help)\b", re.IGNORECASE)
 EMPTY = re.compile(
     r"^(?:thanks?|thank you|ok(?:ay)?|please|help|any(?:one|body) there|please help(?: me)?|hello|hi|yes|no|sure|done|great|dm(?: sent)?|sent|lol|wow)\W*$",
     re.IGNORECASE,
@@ -68,6 +69,11 @@ def question_of(text: str, subject: str = "", names: Collection[str] = (), count
     sentences = [found for found in (_tidy(part) for part in SENTENCE.split(plain)) if found and not EMPTY.match(found)]
     made = _shortened(sentences)
     return made if len(re.findall(r"[^\W\d_]{2,}", made)) >= FEWEST_WORDS or _is_unspaced(made) else ""
+
+
+def concerns(text: str) -> bool:
+    """Whether it may ask something: a question, or about who says it. What is neither is chat, or advertises."""
+    return bool(ASKS.search(text) or WANTS.search(text)) or not text.isascii()
 
 
 def _merged(subject: str, text: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from helpdesk.models import Message, Ticket, Verdict
+from helpdesk.text.triage import Triage
 from helpdesk.workflow import tickets
 from helpdesk.workflow.verbs import Refused
 from knowledge import publishing, search
@@ -261,3 +262,25 @@ def test_what_one_sentence_tells_is_not_told_again() -> None:
     assert not answers.says(said[0], said[2])  # another number is another fact
     told = answers.merged(replies[:2])
     assert [(one.text, one.messages) for one in told] == [(said[0], (1, 2))]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["We’ll get this passed on to the right team.", "I can look into your concern.", "That doesn't sound good.", "If you need anything else, give us a shout.",
+     "Click here to meet me back in there!", "Don't worry, help's here.", "We'd like to take a closer look with you."],
+)  # fmt: skip
+def test_talk_is_no_answer(line: str) -> None:
+    assert not is_telling(line)
+
+
+def test_chat_is_no_inquiry(world: World) -> None:
+    for number, text in enumerate(
+        ("BOORITO TIME at the station", "I left my umbrella on the 8:12", "Umbrellas at platform 4, anybody?")
+    ):
+        ticket = world.ticket(text, who=f"who{number}", triage=Triage(intent="other"))
+        tickets.resolve(ticket.pk, world.agent)
+    learn.catch_up()
+    assert sorted(Inquiry.objects.values_list("text", flat=True)) == [
+        "I left my umbrella on the 8:12",
+        "Umbrellas at platform 4, anybody?",
+    ]

@@ -368,3 +368,14 @@ def test_real_questions_are_grouped_well(name: str, cover: float, pure: float) -
     assert sum(max(count.values()) for count in by_topic.values()) / inside >= pure
     per_label = Counter(count.most_common(1)[0][0] for count in by_topic.values())
     assert float(np.median(list(per_label.values()))) <= 3
+
+
+def test_an_archive_that_ended_years_ago_is_grouped_too(world: World) -> None:
+    ask_all(world)
+    learn.catch_up()
+    Inquiry.objects.update(said_at=timezone.now() - dt.timedelta(days=3000))
+    assert nightly.due(timezone.now()) == [(world.brand.pk, "en")]
+    assert nightly.run(world.brand, "en").topics == 3
+    assert nightly.due(timezone.now()) == []
+    page = world.desk(world.agent).get("/desk/topics/").content.decode()
+    assert "20 asked in all, the last on" in page
