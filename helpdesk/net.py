@@ -106,7 +106,7 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         redirects: int = 0,
     ) -> Response:
-        """One answer, whatever its status. `body` is sent as JSON, `form` as a form; `redirects` are followed for GET only.
+        """One answer, whatever its status. `body` is sent as JSON, `form` as a form; `redirects` are followed for GET and HEAD.
 
         Raises NetError. A reused connection that turns out dead before the answer counts as maybe received.
         """
@@ -122,7 +122,12 @@ class HttpClient:
         for _hop in range(redirects + 1):
             answer = self._once(method, url, given, content)
             target = answer.headers.get("location")
-            if method != "GET" or answer.status not in (301, 302, 303, 307, 308) or not target or _hop == redirects:
+            if (
+                method not in ("GET", "HEAD")
+                or answer.status not in (301, 302, 303, 307, 308)
+                or not target
+                or _hop == redirects
+            ):
                 return answer
             url, previous = urljoin(url, target), url
             if urlsplit(url)[:2] != urlsplit(previous)[:2]:

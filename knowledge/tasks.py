@@ -6,13 +6,14 @@ from celery import shared_task
 from django.utils import timezone
 
 from helpdesk.models import Brand
-from knowledge import digest, ideas, publishing
+from knowledge import digest, ideas, links, publishing
 from knowledge.centre.place import address_of
 from knowledge.mining import learn, nightly
 from knowledge.models import HelpCentre, Idea
 
 SOFT, HARD = 240, 300  # seconds
 NIGHT_SOFT, NIGHT_HARD = 1500, 1560
+LINKS_TURN = 1200.0  # as the night: a message that takes longer than 30 minutes comes twice
 TURN = 20.0  # seconds after which a worker lets another message have its turn
 
 
@@ -38,6 +39,14 @@ def group(brand_id: int, language: str) -> None:
     """Group one brand's inquiries in one language, unless somebody did meanwhile."""
     if (brand_id, language) in nightly.due(timezone.now()):
         nightly.run(Brand.objects.get(pk=brand_id), language)
+
+
+@shared_task(queue="wake", soft_time_limit=NIGHT_SOFT, time_limit=NIGHT_HARD)
+def check_links(after: str = "") -> None:
+    """Look where the links of all articles lead; where they are too many for one turn, another message goes on from there."""
+    found = links.check(after=after, turn=LINKS_TURN)
+    if found.next:
+        check_links.delay(found.next)
 
 
 def _page_of(idea: Idea) -> str:

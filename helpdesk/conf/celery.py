@@ -43,6 +43,7 @@ app.conf.update(
         "catch-up-on-likeness": {"task": "helpdesk.tasks.catch_up_on_likeness", "schedule": 3600.0},
         "look-after-the-help-centre": {"task": "knowledge.tasks.look", "schedule": 30.0},
         "look-for-topics": {"task": "knowledge.tasks.look_for_topics", "schedule": 600.0},
+        "check-links": {"task": "knowledge.tasks.check_links", "schedule": 7 * 86_400.0},
         "tidy": {"task": "mentions.tasks.tidy", "schedule": 3600.0},
     },
 )

@@ -32,7 +32,7 @@ from knowledge.publishing import Words
 from knowledge.reports import effect
 from knowledge.states import EditionState, possible
 
-PAGE, MOST_REVISIONS = 50, 50
+PAGE, MOST_REVISIONS, MOST_BROKEN = 50, 50, 20
 NEEDS = {
     "submit": "article.write", "send_back": "article.publish", "publish": "article.publish", "schedule": "article.publish",
     "archive": "article.publish", "reopen": "article.write", "restore": "article.write", "details": "article.write",
@@ -190,7 +190,8 @@ def _editor(request: HttpRequest, row: Edition, *, form: WordsForm | None = None
         "may_write": may(request.user, "article.write", row.brand_id), "draft": draft, "evidence": _evidence(draft),
         "address": address_of(row.brand, centre, row.language, "article", row.slug, request=request) if row.is_live else "",
         "doubts": row.feedback.filter(is_helpful=False, settled_at=None).exclude(words="").select_related("author").order_by("-id")[:20],
-        "broken": row.broken_links.order_by("url"), "effect": effect.of(row.article) if row.published_at else None, "title": row.title, "is_fullwidth": "1",
+        "broken": row.broken_links.order_by("since", "url")[:MOST_BROKEN], "effect": effect.of(row.article) if row.published_at else None,
+        "title": row.title, "is_fullwidth": "1",
     }  # fmt: skip
     return page(request, "article", context, status)
 

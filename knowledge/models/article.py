@@ -199,6 +199,11 @@ class BrokenLink(BrandRow):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["edition", "url"], name="broken_link_once")]
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is a whole address, such as can be opened from anywhere."""
+        return self.url.lower().startswith(("https://", "http://"))
+
 
 class SearchEntry(BrandRow):
     """What search knows of a live edition: its words.
