@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import escape
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import nh3
 from django.utils.text import slugify
@@ -85,6 +86,26 @@ def _rendered(body: str) -> Rendered:
     return Rendered(_clean(html), headings, plain(html), links)
 
 
+def parsed(body: str) -> list[Token]:
+    """Its blocks in order, as markdown-it has them: `map` says from which line to which."""
+    return _parser().parse(body)
+
+
+def titled(body: str) -> tuple[str, str]:
+    """(its first heading of the first level, the body without that); ("", body) where there is none."""
+    tokens = parsed(body)
+    for token, inline in pairwise(tokens):
+        if token.type == "heading_open" and token.tag == "h1" and token.level == 0 and token.map:
+            lines = body.split("\n")
+            parts = ("\n".join(lines[: token.map[0]]), "\n".join(lines[token.map[1] :]))
+            return _said(inline), "\n\n".join(part.strip("\n") for part in parts if part.strip())
+    return "", body
+
+
+def _said(inline: Token) -> str:
+    return "".join(part.content for part in inline.children or [] if part.type in ("text", "code_inline")).strip()
+
+
 def _headings(tokens: Sequence[Token]) -> Iterator[Heading]:
     """Each heading with an anchor of its own; where an author begins with "#", all move down by one level."""
     down = any(token.type == "heading_open" and token.tag == "h1" for token in tokens)
@@ -95,7 +116,7 @@ def _headings(tokens: Sequence[Token]) -> Iterator[Heading]:
         level = min(int(token.tag[1]) + down, 6)
         token.tag = f"h{level}"
         if token.type == "heading_open" and inline is not None:
-            title = "".join(part.content for part in inline.children or [] if part.type in ("text", "code_inline"))
+            title = _said(inline)
             token.attrSet("id", anchor := _free(slugify(title, allow_unicode=True)[:60] or "part", taken))
             yield Heading(level, anchor, title)
 

@@ -25,8 +25,6 @@ TAKEN = ("PNG", "JPEG", "WEBP", "GIF")
 
 def store(brand: Brand, by: User | None, name: str, content: bytes) -> Picture:
     """The picture, re-encoded; the one that is there already where it is the same. Refused says what is wrong."""
-    if len(content) > MOST_BYTES:
-        raise Refused("file", "too_large", _("A picture has at most 10 MB. Make it smaller first."))
     pixels, kind, size = _encoded(content)
     digest = hashlib.sha256(pixels).hexdigest()
     with transaction.atomic():
@@ -43,8 +41,20 @@ def store(brand: Brand, by: User | None, name: str, content: bytes) -> Picture:
     return row
 
 
+def known(brand: Brand, content: bytes) -> Picture | None:
+    """The picture that is there already, as it came or as we wrote it. Refused where it can be none. Writes nothing."""
+    rows = Picture.objects.filter(brand=brand)
+    as_written = rows.filter(sha256=hashlib.sha256(content).hexdigest()).first()
+    if as_written is not None:  # a file of ours that went out and comes back: writing it anew would change it
+        return as_written
+    pixels, _kind, _size = _encoded(content)
+    return rows.filter(sha256=hashlib.sha256(pixels).hexdigest()).first()
+
+
 def _encoded(content: bytes) -> tuple[bytes, str, tuple[int, int]]:
     """(bytes, format, size) as we write it: upright, no larger than a page, without whatever else the file held."""
+    if len(content) > MOST_BYTES:
+        raise Refused("file", "too_large", _("A picture has at most 10 MB. Make it smaller first."))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)

@@ -43,29 +43,34 @@ class Words:
 
 
 @transaction.atomic
-def create(brand: Brand, by: User | None, words: Words, language: str = "", **details: Any) -> Edition:
-    """A new article, as a draft in one language (the brand's first where none is named)."""
+def create(
+    brand: Brand, by: User | None, words: Words, language: str = "", *, slug: str = "", **details: Any
+) -> Edition:
+    """A new article, as a draft in one language (the brand's first where none is named).
+
+    `slug`: its address, where it is not to be that of its title.
+    """
     centre = HelpCentre.of(brand)
     article = Article(brand=brand, owner=by)
     _detail(article, details)
     article.save()
-    return _begin(article, by, words, _spoken(centre, language or centre.language))
+    return _begin(article, by, words, _spoken(centre, language or centre.language), slug)
 
 
 @transaction.atomic
-def translate(article_id: int, by: User | None, words: Words, language: str) -> Edition:
+def translate(article_id: int, by: User | None, words: Words, language: str, *, slug: str = "") -> Edition:
     """The article in one more language, as a draft."""
     article = Article.objects.select_for_update(of=("self",)).select_related("brand").get(pk=article_id)
     language = _spoken(HelpCentre.of(article.brand), language)
     if article.editions.filter(language=language).exists():
         raise Refused("language", "taken", _("There is one in this language already. Edit that."))
-    return _begin(article, by, words, language)
+    return _begin(article, by, words, language, slug)
 
 
-def _begin(article: Article, by: User | None, words: Words, language: str) -> Edition:
-    words = _checked(words)
+def _begin(article: Article, by: User | None, words: Words, language: str, slug: str) -> Edition:
+    words = checked(words)
     edition = Edition(brand=article.brand, article=article, language=language, title=words.title, summary=words.summary)
-    edition.slug = _free_slug(edition, slugify(words.title, allow_unicode=True))
+    edition.slug = _free_slug(edition, slug_of(slug) or slug_of(words.title))
     edition.translates = _original(edition)
     edition.save()
     _revise(edition, by, words)
@@ -89,7 +94,7 @@ def save(
         raise Conflict(
             _("%(name)s saved this meanwhile. Copy your words, load the page anew, and put them in.") % {"name": who}
         )
-    words = _checked(words)
+    words = checked(words)
     if is_up_to_date:
         edition.translates = _original(edition)
     latest = edition.latest
@@ -125,7 +130,8 @@ def _revise(edition: Edition, by: User | None, words: Words) -> None:
     _pass(edition, by, words.why)
 
 
-def _checked(words: Words) -> Words:
+def checked(words: Words) -> Words:
+    """The words as they are kept. Refused names the field that cannot be."""
     title = one_line(words.title, LONGEST_TITLE + 1)
     if not title:
         raise Refused("title", "blank", _("Give it a title, in the words customers use."))
@@ -201,7 +207,7 @@ def publish(edition_id: int, by: User | None, why: str = "", *, only_scheduled: 
 
 
 @transaction.atomic
-def archive(edition_id: int, by: User, why: str = "") -> Edition:
+def archive(edition_id: int, by: User | None, why: str = "") -> Edition:
     """Readers no longer find it; its words and numbers stay."""
     edition = locked(edition_id)
     edition.live, edition.publish_at = None, None
@@ -273,7 +279,7 @@ def _pass(edition: Edition, by: User | None, why: str) -> None:
 
 
 @transaction.atomic
-def settle(article_id: int, by: User, **details: Any) -> Article:
+def settle(article_id: int, by: User | None, **details: Any) -> Article:
     """Set `category`, `visible`, `owner`, `review_by`; the event names the fields."""
     article = Article.objects.select_for_update(of=("self",)).select_related("brand").get(pk=article_id)
     changed = _detail(article, details)
@@ -301,10 +307,10 @@ def _detail(article: Article, details: dict[str, Any]) -> list[str]:
 
 
 @transaction.atomic
-def readdress(edition_id: int, by: User, slug: str) -> Edition:
+def readdress(edition_id: int, by: User | None, slug: str) -> Edition:
     """Another address; who follows the old one is led on."""
     edition = locked(edition_id)
-    wanted = slugify(slug, allow_unicode=True)[:LONGEST_SLUG].strip("-")
+    wanted = slug_of(slug)
     if not wanted:
         raise Refused("slug", "blank", _("An address has letters or numbers."))
     if wanted == edition.slug:
@@ -324,8 +330,26 @@ def readdress(edition_id: int, by: User, slug: str) -> Edition:
     return edition
 
 
+@transaction.atomic
+def lead_on(edition: Edition, slugs: Sequence[str]) -> int:
+    """Who comes to these addresses is led to the edition from now on; how many are new. One that is known stays whose it is."""
+    rows = OldAddress.objects.filter(brand=edition.brand_id, language=edition.language)
+    wanted = [slug for slug in dict.fromkeys(map(slug_of, slugs)) if slug and slug != edition.slug]
+    known = set(rows.filter(slug__in=wanted).values_list("slug", flat=True))
+    free = [slug for slug in wanted if slug not in known and not _is_taken(edition, slug)]
+    OldAddress.objects.bulk_create(
+        [OldAddress(brand_id=edition.brand_id, edition=edition, language=edition.language, slug=slug) for slug in free]
+    )
+    return len(free)
+
+
+def slug_of(words: str) -> str:
+    """The address that these words give; "" where they hold neither letters nor numbers."""
+    return slugify(words, allow_unicode=True)[:LONGEST_SLUG].strip("-")
+
+
 def _free_slug(edition: Edition, wanted: str) -> str:
-    base = wanted[:LONGEST_SLUG].strip("-") or "article"
+    base = wanted or "article"
     number, slug = 1, base
     while _is_taken(edition, slug):
         number += 1
@@ -392,7 +416,7 @@ def out_of_date(editions: Sequence[Edition], first: str) -> set[int]:
 
 
 @transaction.atomic
-def save_category(brand: Brand, by: User, row: Category | None = None, **values: Any) -> Category:
+def save_category(brand: Brand, by: User | None, row: Category | None = None, **values: Any) -> Category:
     """A new category, or this one changed: `name`, `description`, `slug`, `position`, `texts` of other languages."""
     category = Category(brand=brand) if row is None else row
     for name, value in values.items():
