@@ -213,7 +213,7 @@ class Walker:
             f"wrote {sorted(written.tables)}": bool(written.tables) and not allowed,
             "changed nothing": allowed and rule is not None and rule.changed is not None and rule.changed(self.scene) == before,
             "leads elsewhere than to the log-in": bounced(row, caller) and not leads_to_login(answer),
-            "shows another brand's words": leaks(row, caller, content.decode()),
+            "shows another brand's words": leaks(row, caller, content.decode(errors="replace")),
         }  # fmt: skip
         return [f"{method} as {caller.who or 'anonymous'} {caller.scopes or ''}: {what}" for what, is_so in checks.items() if is_so]  # fmt: skip
 

@@ -472,6 +472,8 @@ DESK = [
     # the help centre
     desk("articles/", GET=LOOK),
     desk("articles/new/", GET=Rule(AGENT), POST=post(AGENT, 302, count(Edition), {"brand": "northwind", "title": "New", "body": "x"}, outside=404)),
+    desk("articles/exchange/", GET=LOOK, POST=Rule(LEAD, 400, lambda s: {"brand": "northwind"}, outside=404)),  # without a file
+    named(desk("articles/exchange/<slug>.zip", GET=Rule(AGENT, outside=404)), slug="northwind"),
     desk("articles/preview/", POST=Rule(AGENT, 200, lambda s: {"body": "# New"})),
     desk("articles/pictures/", POST=Rule(AGENT, 400, lambda s: {"edition": s.north.edition.pk}, outside=404)),
     desk("articles/<edition_id>/", "edition", GET=LOOK, POST=post(AGENT, 302, column("edition", "latest_id"), {"title": "Late trains", "body": "Wait."})),

@@ -42,7 +42,9 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 # where pictures come in, of 10 MB each, with what a form says beside them
-PICTURE_PATHS = dict.fromkeys(("/desk/articles/pictures/", "/desk/help-centre/"), 11 * 1024 * 1024)
+PICTURE_PATHS = dict.fromkeys(
+    ("/desk/articles/pictures/", "/desk/articles/exchange/", "/desk/help-centre/"), 11 * 1024 * 1024
+)
 
 # --- the house -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

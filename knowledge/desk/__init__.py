@@ -24,7 +24,7 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], status: i
 
 
 def urls(desk: DeskSite) -> list[Any]:
-    from knowledge.desk import articles, beside, board, effect, set_up, topics  # which use `page`
+    from knowledge.desk import articles, beside, board, effect, exchange, set_up, topics  # which use `page`
 
     guard = desk.admin_view
     return [
@@ -32,6 +32,8 @@ def urls(desk: DeskSite) -> list[Any]:
         path("articles/new/", guard(articles.begin), name="new_article"),
         path("articles/preview/", guard(articles.preview), name="preview_article"),
         path("articles/pictures/", guard(articles.upload), name="upload_picture"),
+        path("articles/exchange/", guard(exchange.exchange), name="exchange"),
+        path("articles/exchange/<slug:slug>.zip", guard(exchange.download), name="export_articles"),
         path("articles/<int:edition_id>/", guard(articles.edit), name="article"),
         path("articles/<int:edition_id>/revisions/<int:number>/", guard(articles.revision), name="revision"),
         *(

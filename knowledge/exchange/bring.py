@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from helpdesk.models import Brand
+from helpdesk.models import Brand, User
 from helpdesk.text.clean import one_line
 from helpdesk.workflow.verbs import Conflict, Refused
 from knowledge import pictures, publishing
@@ -36,13 +36,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to bring in: a folder or a CSV file. `language`: where nothing says another. `is_dry`: nothing is written."""
+    """What to bring in: a folder or a CSV file. `language`: where nothing says another. `is_dry`: nothing is written. `by`: who brings it, where that is a person."""
 
     brand: Brand
     path: Path
     language: str = ""
     publishes: bool = False
     is_dry: bool = False
+    by: User | None = None
 
 
 @dataclass
@@ -195,16 +196,16 @@ class _Run:
             made = self._made(page, words)
             publishing.lead_on(made, page.old_addresses)
             if page.state == EditionState.ARCHIVED:
-                made = publishing.archive(made.pk, None, words.why)
+                made = publishing.archive(made.pk, self.wanted.by, words.why)
             return made, "new"
         changes = self._changes(page, edition)
         is_changed = bool(changes) or _differs(words, edition)
         if _differs(words, edition):
-            edition = publishing.save(edition.pk, None, words, is_up_to_date=True)
+            edition = publishing.save(edition.pk, self.wanted.by, words, is_up_to_date=True)
         if changes:
             self._settle(page, edition.article, changes)
         if _is_moved(page, edition):
-            edition, is_changed = publishing.readdress(edition.pk, None, page.slug), True
+            edition, is_changed = publishing.readdress(edition.pk, self.wanted.by, page.slug), True
         is_changed |= publishing.lead_on(edition, page.old_addresses) > 0
         return edition, "changed" if is_changed else "same"
 
@@ -216,9 +217,9 @@ class _Run:
             if name := page.category or page.shelf:
                 values["category"] = self._shelf(name, page.language) or self._new_shelf(name)
             return publishing.create(
-                self.brand, None, words, page.language, slug=page.slug, review_by=page.review_by, **values
+                self.brand, self.wanted.by, words, page.language, slug=page.slug, review_by=page.review_by, **values
             )
-        made = publishing.translate(article, None, words, page.language, slug=page.slug)
+        made = publishing.translate(article, self.wanted.by, words, page.language, slug=page.slug)
         if changes := self._changes(page, made):
             self._settle(page, made.article, changes)
         return made
@@ -230,7 +231,7 @@ class _Run:
     def _published(self, page: Page, edition: Edition) -> bool:
         """Whether readers see it now: what is not complete stays a draft."""
         try:
-            publishing.publish(edition.pk, None, _("Brought in"))
+            publishing.publish(edition.pk, self.wanted.by, _("Brought in"))
         except Refused as refusal:
             self.say(_("%(place)s stays a draft. %(why)s") % {"place": page.place, "why": refusal.text})
             return False
@@ -259,11 +260,11 @@ class _Run:
             shelf = article.category
             assert shelf is not None
             texts = {**shelf.texts, page.language: {"name": one_line(page.category, 100)}}
-            publishing.save_category(self.brand, None, shelf, texts=texts)
+            publishing.save_category(self.brand, self.wanted.by, shelf, texts=texts)
             return
         if "category" in changes and changes["category"] is None:
             changes = {**changes, "category": self._new_shelf(page.category)}
-        publishing.settle(article.pk, None, **changes)
+        publishing.settle(article.pk, self.wanted.by, **changes)
 
     def _leads(self, edition: Edition) -> bool:
         """Whether what stands around the words is this edition's to say: the first language's, where there is one."""
@@ -286,7 +287,7 @@ class _Run:
         return None
 
     def _new_shelf(self, name: str) -> Category:
-        return publishing.save_category(self.brand, None, name=name)
+        return publishing.save_category(self.brand, self.wanted.by, name=name)
 
     # --- links and pictures ----------------------------------------------------------------------------------------
 
@@ -328,7 +329,7 @@ class _Run:
             row = pictures.known(self.brand, content)
             if row is None:
                 self.outcome.pictures += 1
-                row = None if self.wanted.is_dry else pictures.store(self.brand, None, path, content)
+                row = None if self.wanted.is_dry else pictures.store(self.brand, self.wanted.by, path, content)
             self.seen[path] = f"/help/picture/{row.key if row else '-' * 22}"
         return self.seen[path]
 

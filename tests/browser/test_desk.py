@@ -32,6 +32,7 @@ PAGES = (
     "/desk/inbox/escalated/",
     "/desk/articles/",
     "/desk/articles/new/",
+    "/desk/articles/exchange/",
     "/desk/topics/",
     "/desk/help-effect/",
     "/desk/help-effect/week/",
