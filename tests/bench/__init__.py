@@ -1,1 +1,1 @@
-"""What `make bench` measures: intake, pages and memory, on PostgreSQL and on SQLite, against bare baselines."""
+"""What `make bench` measures: intake, pages, memory and the help centre, on PostgreSQL and on SQLite, against bare baselines."""

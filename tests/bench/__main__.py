@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import burst, calls, climb, many, memory, pages, past
+from tests.bench import burst, calls, climb, many, memory, pages, past, readers
 from tests.bench.client import ROUNDS, Visitor
 from tests.bench.figures import Figure, Figures, table, versus, write
 from tests.bench.place import LANES, ROOT, Place, free_port, missing
 
 MENTIONS, SMALL, LARGE = 5000, 10_000, 1_000_000
+ARTICLES, INQUIRIES, TALKED, NIGHT = 10_000, 1_000_000, 100_000, 100_000
 PUSHES, ARCHIVED, SOURCES = 10_000, 1_000_000, 200
-INGEST = ">= 0.4"
-PARTS = ("ingest", "pages", "worker", "ladder", "sources", "hooks", "archive")
+INGEST, NIGHT_MINUTES, NIGHT_MEMORY, ASSIGN = ">= 0.4", "<= 10", "<= 2", "<= 5"
+PARTS = ("ingest", "pages", "worker", "ladder", "sources", "hooks", "archive", "help")
 ELSEWHERE = "# For scale, django-helpdesk 2.6.1: ticket list 250 ms / 2.0 s / 14 s at 10k / 100k / 1M tickets; 19 tickets/s by API; 37 mails/s."
 Sizes = dict[str, Any]
 
@@ -101,6 +102,40 @@ class Run:
         with self._place("archive") as place:
             return past.measure(place, messages), {"archive": {"messages": messages}}
 
+    def help(self) -> tuple[Figures, Sizes]:
+        """Readers and agents; what is asked and grouped only where there are millions of rows."""
+        articles, is_large = max(300, int(ARTICLES * self.scale)), self.lane == "postgres"
+        inquiries = max(20_000, int(INQUIRIES * self.scale)) * is_large
+        port = free_port()
+        with self._place("help") as place:
+            tickets = max(2000, int(TALKED * self.scale)) * is_large
+            keys = place.step("centre", articles=articles, inquiries=inquiries, tickets=tickets, port=port)
+            with place.running(keys["commands"]["web"], port) as process:
+                figures = readers.measure(port, keys)
+                figures["help.memory.web"] = Figure(memory.resident(process.pid), "MB")
+                if is_large:
+                    figures |= readers.at_the_desk(Visitor(port, keys))
+            if is_large:
+                told = place.step("assign", brand=keys["brand"], articles=articles, inquiries=inquiries)
+                figures["help.assign"] = versus(told["one"][0], told["one"][1], "ms", ASSIGN)
+                figures["help.assign.of_many"] = versus(told["many"][0], told["many"][1], "ms", ASSIGN)
+                keys["sizes"]["assigned"] = {"kept": told["kept"], "found_a_topic": told["found_a_topic"]}
+            if self.plans:
+                _print_plans(place.step("plans", keys=keys))
+        if is_large:
+            figures |= self._night(keys["sizes"])
+        return figures, {"help": keys["sizes"]}
+
+    def _night(self, sizes: Sizes) -> Figures:
+        with self._place("night") as place:
+            asked = place.step("asked", inquiries=max(3000, int(NIGHT * self.scale)))
+            night = place.step("night")
+        sizes["night"] = {**asked, **{name: night[name] for name in ("topics", "moved", "in_a_topic")}}
+        return {
+            "help.nightly.minutes": Figure(night["seconds"] / 60, "min", goal=NIGHT_MINUTES, of_value=True),
+            "help.nightly.memory": Figure(night["peak"], "GB", goal=NIGHT_MEMORY, of_value=True),
+        }
+
     def _place(self, name: str) -> contextlib.AbstractContextManager[Place]:
         return LANES[self.lane](self.folder, name)
 
@@ -124,6 +159,7 @@ def _measure(lane: str, options: argparse.Namespace) -> tuple[Figures, Sizes]:
             "sources": run.sources,
             "hooks": run.hooks,
             "archive": run.archive,
+            "help": run.help,
         }
         for part in options.only or PARTS:
             begun = time.monotonic()

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from helpdesk.models import Ticket, public_id
+from knowledge.models import Edition
 from mentions.models import Push
 
 SIZE = 25
@@ -60,6 +61,13 @@ class BareInsert(APIView):
         )
         row.save(force_insert=True)
         return Response({name: getattr(row, name) for name in COLUMNS}, status=201)
+
+
+def bare_page(request: HttpRequest, brand: int) -> HttpResponse:
+    """A page for everybody: one indexed SELECT of 25 rows, a line each; `pad` brings it to the size of the product's."""
+    rows = Edition.objects.filter(brand_id=brand, language="en", live__isnull=False).order_by("-changed_at", "-id")
+    lines = "".join(f"<li>{title}" for title in rows.values_list("title", flat=True)[:SIZE])
+    return HttpResponse(f"<ul>{lines}</ul>{'x' * int(request.GET.get('pad', 0))}")
 
 
 @csrf_exempt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,16 +30,16 @@ class Filler:
     now: int
 
     def fill(self) -> None:
-        with _unhindered(), connection.cursor() as cursor:
+        with unhindered(), connection.cursor() as cursor:
             for table, columns, source in self._tables():
                 cursor.execute(self._insert(table, columns, source))
-        _settle()
+        settle()
 
     # --- statements --------------------------------------------------------------------------------------------
 
     def _insert(self, table: type[models.Model], columns: dict[str, str], source: str) -> str:
         """INSERT … SELECT; columns not named get their model's default."""
-        full = {"id": "n", **_defaults(table, self._moment(str(self.now))), **columns}
+        full = {"id": "n", **defaults(table, self._moment(str(self.now))), **columns}
         return f"INSERT INTO {table._meta.db_table} ({', '.join(full)}) {source.replace('<columns>', ', '.join(full.values()))}"
 
     def _tables(self) -> Iterator[tuple[type[models.Model], dict[str, str], str]]:
@@ -201,7 +201,7 @@ def fill(house: House, size: int) -> float:
     return time.perf_counter() - begun
 
 
-def _defaults(table: type[models.Model], now: str) -> dict[str, str]:
+def defaults(table: type[models.Model], now: str) -> dict[str, str]:
     """SQL literals for the columns that must hold something."""
     found: dict[str, str] = {}
     for column in table._meta.concrete_fields:
@@ -238,12 +238,12 @@ HURRY = {
 
 
 @contextmanager
-def _unhindered() -> Iterator[None]:
+def unhindered(tables: Sequence[type[models.Model]] = MODELS) -> Iterator[None]:
     """No checks of foreign keys and no indexes, but those of constraints, while the block runs."""
     with connection.cursor() as cursor:
         for words in HURRY[connection.vendor]:
             cursor.execute(words)
-        indexes = [index for table in MODELS for index in _indexes(cursor, table._meta.db_table)]
+        indexes = [index for table in tables for index in _indexes(cursor, table._meta.db_table)]
         for name, _sql in indexes:
             cursor.execute(f'DROP INDEX "{name}"')
         yield
@@ -265,11 +265,11 @@ def _indexes(cursor: Any, table: str) -> list[tuple[str, str]]:
     return [(name.strip('"'), sql) for name, sql in cursor.fetchall()]
 
 
-def _settle() -> None:
+def settle(tables: Sequence[type[models.Model]] = MODELS) -> None:
     """Sequences after the last key; statistics; and no maintenance left to run in the middle of a measurement."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            for table in MODELS:
+            for table in tables:
                 name = table._meta.db_table
                 cursor.execute(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT max(id) FROM {name}))")
             cursor.execute("VACUUM ANALYZE")

@@ -19,6 +19,8 @@ def run(keys: dict[str, Any]) -> dict[str, Any]:
 
 
 def _paths(keys: dict[str, Any]) -> list[str]:
+    if "plans" in keys:
+        return list(keys["plans"])
     lists = [
         f"/api/v1/tickets/?{urlencode({'ordering': name, 'cursor': cursor})}"
         for name, deep in keys["api"].items()
@@ -40,7 +42,8 @@ def _plans(path: str, keys: dict[str, Any]) -> list[str]:
             seen.append((time.perf_counter() - begun, sql, params))
 
     client = Client(headers={"Authorization": f"Bearer {keys['tokens']['one']}"}, SERVER_NAME="127.0.0.1")
-    client.cookies["sessionid"] = keys["sessions"]["one"]
+    if not path.startswith("/help/"):  # that is read by people nobody knows
+        client.cookies["sessionid"] = keys["sessions"]["one"]
     client.get(path)
     with connection.execute_wrapper(watch):
         assert client.get(path).status_code == 200, path

@@ -9,7 +9,20 @@ from pathlib import Path
 
 import django
 
-STEPS = ("prepare", "ingest", "demo", "plans", "brand", "hooked", "stands", "ladder")
+STEPS = (
+    "prepare",
+    "ingest",
+    "demo",
+    "plans",
+    "brand",
+    "hooked",
+    "stands",
+    "ladder",
+    "centre",
+    "assign",
+    "asked",
+    "night",
+)
 
 
 def main() -> None:

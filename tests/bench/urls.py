@@ -11,6 +11,7 @@ urlpatterns = [
     path("bare/tickets/", bare.BareList.as_view()),
     path("bare/ticket/", bare.BareInsert.as_view()),
     path("bare/echo/", bare.BareEcho.as_view()),
+    path("bare/page/<int:brand>/", bare.bare_page),
     path("bare/push/<int:brand>/<int:account>/", bare.bare_push),
     *house.urlpatterns,
 ]
