@@ -36,13 +36,14 @@ def _help_centre(brand: Brand) -> None:
 
 def plug_in() -> None:
     from helpdesk.workflow import alerts
-    from knowledge import api, desk, digest
+    from knowledge import api, desk, digest, doctor
     from knowledge.api import sites
 
     check_request_enabled.connect(sites.is_named, dispatch_uid="knowledge.sites")
 
     ports.api_routes.append(api.add_routes)
     alerts.WORDS["help.week"] = digest.WORDS
+    ports.doctors.append(doctor.examine)
     ports.after_demo.append(_help_centre)
     ports.beside_ticket.append(_articles_beside)
     ports.desk_urls.append(desk.urls)

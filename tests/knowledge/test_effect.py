@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 import time_machine
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
 from helpdesk.models import Message
 from helpdesk.workflow import replies
-from knowledge import feedback, handing, publishing
+from knowledge import counting, feedback, handing, publishing
 from knowledge.mining import learn
 from knowledge.models import Edition, HelpCentre, Inquiry, Reading, Search, Topic
 from knowledge.reports import effect
@@ -144,3 +146,21 @@ def test_links_are_counted_once_they_were_sent(world: World, answered: Edition) 
     assert (effect.of(answered.article).handed, effect.of(answered.article).followed) == (1, 0)
     publishing.archive(answered.pk, world.lead)
     assert effect.of(answered.article).handed == 1
+
+
+def test_views_wait_while_the_database_is_away(
+    world: World, write: Write, reader: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edition = write("How to get a refund")
+    settings.HELP_COUNT_SECONDS = 3600
+    reader.get(f"{HOME}articles/{edition.slug}/")
+
+    def away(counted: Any) -> None:
+        raise OperationalError("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(counting, "write", away)
+        counting.counts.flush_quietly()
+    assert not Reading.objects.exists()
+    counting.counts.flush()
+    assert Reading.objects.get().views == 1

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from knowledge import publishing, search
-from knowledge.models import HelpCentre, Search
+from knowledge.models import Article, HelpCentre, Search
 from knowledge.search import engine, shelf
 from knowledge.search.ranking import Bank, Text
 from knowledge.search.terms import terms
@@ -246,3 +246,11 @@ def test_a_bad_file_is_named(tmp_path: Path, bank: str, queries: str, says: str)
 def test_no_articles_at_all(tmp_path: Path, world: World) -> None:
     assert run(tmp_path, "", '{"q": "x"}')[0]["results"] == []
     assert titles(world, "refund") == []
+
+
+def test_what_was_hidden_a_moment_ago_is_not_found(world: World, write: Write) -> None:
+    """Another process knows of it only at its next look at the index; the rows are asked each time."""
+    edition = write("Late trains", "Wait a little.")
+    assert search.find(world.brand, "en", "late trains").hits
+    Article.objects.filter(pk=edition.article_id).update(visible="internal")
+    assert search.find(world.brand, "en", "late trains").hits == []
