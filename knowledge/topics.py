@@ -79,7 +79,7 @@ def merge(topic_id: int, into_id: int, by: User) -> Topic:
     Advice.objects.filter(state=Advice.State.OPEN, topic__in=(topic, into)).filter(other__in=(topic, into)).update(
         state=Advice.State.TAKEN, decided_by=by
     )
-    places.count(topic.brand_id, {topic.pk, into.pk})
+    places.count({topic.pk, into.pk})
     _happened("merged", topic, by, into=into.pk)
     into.refresh_from_db()
     return into
@@ -108,7 +108,7 @@ def place(inquiry_id: int, brand_id: int, by: User, topic_id: int | None) -> Inq
         raise Refused("into", "unknown", _("There is no such topic."))
     before, row.topic, row.is_placed = row.topic_id, topic, True
     row.save(update_fields=["topic", "is_placed"])
-    places.count(brand_id, {key for key in (before, topic_id) if key})
+    places.count({key for key in (before, topic_id) if key})
     events.record([events.happened("inquiry.placed", brand_id, actor=by, inquiry=row.pk, topic=topic_id)])
     return row
 
@@ -128,4 +128,4 @@ def decide_advice(advice_id: int, topic_id: int, by: User, *, is_taken: bool) ->
         merge(smaller.pk, larger.pk, by)
     elif is_taken:
         Inquiry.objects.filter(topic=row.topic, is_placed=False).update(topic=None)
-        places.count(row.brand_id, {row.topic_id})
+        places.count({row.topic_id})

@@ -25,18 +25,20 @@ Matrix = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 SIZE, WORD_SIZE = 256, 128  # numbers from the model, from the corpus' own words
-WORD_WEIGHT = 0.4  # of the latter beside the former
+WORD_WEIGHT = 0.5  # of the latter beside the former
 MOST_WORDS, MOST_TOKENS = 2000, 2000  # of the corpus that are looked at
 COMPANY = 0.7  # how much the company a token keeps here counts beside what it means anywhere
 MOST_LETTERS = 1000
-FEWEST_NEIGHBOURS, MOST_NEIGHBOURS = 6, 20  # between them a fifth of the root of how many texts there are
+FEWEST_NEIGHBOURS, MOST_NEIGHBOURS = 6, 20  # between them as many as are, on the average, ...
+AS_CLOSE = 0.8  # ... so close in proportion to the nearest one: how many ask the same differs from corpus to corpus
 TOWARDS, STEPS = 0.7, 2  # how far a text is moved to the middle of those that are alike, and how often
 LEAST = 5  # members of a topic
-STRICT, STRICTEST, LAXEST = 1.71, 0.87, 0.77  # see _limit
+STRICT, STRICTEST, LAXEST = 1.69, 0.87, 0.77  # see _limit
 JOIN = 0.25  # of the votes of two topics' members that go to the other one's, from which they are one
 COVER = 0.715  # the surest share of texts that is kept in topics ...
+BESIDE, BESIDE_COVER = 0.6, 0.702  # agreement from which one that was left out comes in, and up to which share
 SURE, UNSURE = 0.9, 0.3  # ... but from this agreement of its neighbours a text is kept, below that one not, in any case
-CHUNK = 1024  # rows compared at a time
+AT_ONCE = 20_000_000  # cosines in memory: 80 MB, and as much again twice for their order
 
 NOISE = re.compile(r"https?://\S+|@[\w.\-]+|\S+@\S+|[\d_]+")
 WORD = re.compile(r"[^\W\d_]+")
@@ -135,15 +137,16 @@ def nearest(of: Matrix, among: Matrix, count: int, *, same: bool = False) -> tup
     """The `count` rows of `among` closest to each row of `of`, and their cosines; `same`: they are the same rows."""
     count = max(0, min(count, len(among) - same))
     index, value = np.zeros((len(of), count), np.int64), np.zeros((len(of), count), np.float32)
-    for start in range(0, len(of) if count else 0, CHUNK):
-        close = of[start : start + CHUNK] @ among.T
+    chunk = int(np.clip(AT_ONCE // max(len(among), 1), 16, 1024))
+    for start in range(0, len(of) if count else 0, chunk):
+        close = of[start : start + chunk] @ among.T
         if same:
             close[np.arange(len(close)), np.arange(start, start + len(close))] = -2
         best = np.argpartition(close, len(among) - count, axis=1)[:, len(among) - count :]
         far = np.take_along_axis(close, best, axis=1)
         order = np.argsort(-far, axis=1, kind="stable")
-        index[start : start + CHUNK] = np.take_along_axis(best, order, axis=1)
-        value[start : start + CHUNK] = np.take_along_axis(far, order, axis=1)
+        index[start : start + chunk] = np.take_along_axis(best, order, axis=1)
+        value[start : start + chunk] = np.take_along_axis(far, order, axis=1)
     return index, np.maximum(value, 0)
 
 
@@ -260,9 +263,18 @@ def _joined(links: scipy.sparse.csr_matrix, group: Ints) -> Ints:
 
 def groups(made: Matrix, least: int = LEAST, cover: float = COVER) -> Ints:
     """The topic of each row, 0 the greatest; -1 for none."""
-    size = len(made)
-    count = int(np.clip(round(size**0.5 / 5), FEWEST_NEIGHBOURS, MOST_NEIGHBOURS))
-    return grouped(made, *nearest(made, made, count, same=True), least, cover)
+    index, value = nearest(made, made, MOST_NEIGHBOURS, same=True)
+    count = _neighbours(value)
+    return grouped(made, index[:, :count], value[:, :count], least, cover)
+
+
+def _neighbours(value: Matrix) -> int:
+    """How many of the nearest are taken for neighbours: fewer where few ask the same."""
+    if not value.size:
+        return int(value.shape[1])
+    close = value.mean(axis=0)
+    alike = int(np.flatnonzero(close >= AS_CLOSE * close[0]).max(initial=0)) + 1
+    return int(np.clip(alike, min(FEWEST_NEIGHBOURS, value.shape[1]), MOST_NEIGHBOURS))
 
 
 def grouped(made: Matrix, index: Ints, value: Matrix, least: int = LEAST, cover: float = COVER) -> Ints:
@@ -279,7 +291,18 @@ def grouped(made: Matrix, index: Ints, value: Matrix, least: int = LEAST, cover:
     share = np.where((found == group) & (group >= 0), share, -1)
     surest = np.sort(share)[::-1][min(len(share) - 1, int(cover * len(share)))]
     group = _tidy(np.where(share >= np.clip(surest, UNSURE, SURE), group, -1), least)
-    return _tidy(_joined(links, group), least)
+    return _with_those_beside(links, _tidy(_joined(links, group), least), min(cover, BESIDE_COVER))
+
+
+def _with_those_beside(links: scipy.sparse.csr_matrix, group: Ints, cover: float) -> Ints:
+    """Texts that were left out, but most of whose neighbours are in one topic, come in, the surest first."""
+    found, share = _vote(links, group)
+    room = int(cover * len(group)) - int((group >= 0).sum())
+    beside = np.flatnonzero((group < 0) & (found >= 0) & (share >= BESIDE))
+    chosen = beside[np.argsort(-share[beside], kind="stable")][: max(room, 0)]
+    made = group.copy()
+    made[chosen] = found[chosen]
+    return made
 
 
 # --- one at a time ---------------------------------------------------------------------------------------------

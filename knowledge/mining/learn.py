@@ -67,14 +67,14 @@ def keep(brand: Brand, rows: Sequence[Inquiry]) -> None:
     for language, some in _by_language(rows).items():
         places.assign(brand, language, some)
     Inquiry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
-    places.count(brand, {row.topic_id for row in rows if row.topic_id})
+    places.count({row.topic_id for row in rows if row.topic_id})
 
 
 def add(brand: Brand, row: Inquiry) -> Inquiry:
     """Store one that came by itself, with the topic it belongs to."""
     places.assign(brand, row.language, [row])
     row.save()
-    places.count(brand, {row.topic_id} if row.topic_id else set())
+    places.count({row.topic_id} if row.topic_id else set())
     return row
 
 
@@ -199,10 +199,9 @@ def of_feedback(brand: Brand) -> int:
 
 def forget(tickets: Collection[int]) -> None:
     """What was asked in these tickets is no longer kept: their customer took the words back, or was erased."""
-    topics = set(Inquiry.objects.filter(ticket__in=tickets).exclude(topic=None).values_list("topic", "brand"))
+    topics = set(Inquiry.objects.filter(ticket__in=tickets).exclude(topic=None).values_list("topic", flat=True))
     Inquiry.objects.filter(ticket__in=tickets).delete()
-    for topic, brand in topics:
-        places.count(brand, {topic})
+    places.count(topics)
 
 
 def catch_up(seconds: float = float("inf")) -> int:

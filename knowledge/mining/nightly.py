@@ -80,7 +80,7 @@ def run(brand: Brand, language: str) -> Clustering:
         night.weights, night.inquiries, night.topics = clusters.kept(adaptation), len(rows), len(middles)
         night.params, night.finished_at = {"limit": limit}, timezone.now()
         night.save()
-        places.count(brand, changed)
+        places.count(changed)
         old = Clustering.objects.filter(brand=brand, language=language).order_by("-id").values_list("pk", flat=True)
         Clustering.objects.filter(pk__in=list(old[KEEP_RUNS:])).delete()
         events.record(

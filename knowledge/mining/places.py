@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min, Q, Subquery
 from django.utils import timezone
 
-from helpdesk.models import Brand
+from helpdesk.models import Brand, update_each
 from knowledge.mining import clusters
 from knowledge.models import Clustering, Inquiry, Topic
 
@@ -39,16 +39,18 @@ _maps: OrderedDict[tuple[int, dt.datetime | None, int], Map] = OrderedDict()
 
 def map_of(brand: Brand, language: str) -> Map | None:
     """None where no night has been yet. Kept in this process until the next one, or until a topic changes."""
-    row = (
-        Clustering.objects.for_brand(brand).filter(language=language).exclude(finished_at=None)
-        .order_by("-finished_at").defer("weights").first()
-    )  # fmt: skip
-    if row is None:
-        return None
     current = (
         Topic.objects.for_brand(brand).filter(language=language).exclude(state=Topic.State.MERGED).exclude(vector=b"")
     )
-    key = (row.pk, row.finished_at, current.aggregate(last=Max("id"), count=Count("id"))["count"])
+    # how many there are goes along: a merge or a new topic is seen at once
+    many = current.order_by().values("brand").annotate(many=Count("pk")).values("many")
+    row = (
+        Clustering.objects.for_brand(brand).filter(language=language).exclude(finished_at=None)
+        .order_by("-finished_at").defer("weights").annotate(many=Subquery(many)).first()
+    )  # fmt: skip
+    if row is None:
+        return None
+    key = (row.pk, row.finished_at, row.many or 0)
     if key not in _maps:
         topics = list(current.order_by("id").values_list("id", "vector"))
         middles = _matrix([bytes(vector) for _key, vector in topics])
@@ -83,29 +85,31 @@ def assign(brand: Brand, language: str, rows: Sequence[Inquiry]) -> None:
             row.topic_id = known.topics[int(place)]
 
 
-def count(brand: Brand | int, topics: Collection[int]) -> None:
-    """Write what is counted of these topics, from their inquiries."""
+def count(topics: Collection[int]) -> None:
+    """Write what is counted of these topics, from their inquiries: one query that reads, one that writes."""
     if not topics:
         return
     now = timezone.now()
     recent, before = Q(said_at__gte=now - MONTH), Q(said_at__gte=now - 2 * MONTH, said_at__lt=now - MONTH)
-    rows = Inquiry.objects.filter(topic__in=topics).order_by().values("topic")
-    totals = {
-        int(row["topic"]): dict(row)
-        for row in rows.annotate(
+    parts = (
+        Inquiry.objects.filter(topic__in=topics).order_by().values("topic", "platform").annotate(
             size=Count("pk"), asked_30=Count("pk", filter=recent), asked_before=Count("pk", filter=before),
             negative_30=Count("pk", filter=recent & Q(sentiment="negative")), first_at=Min("said_at"), last_at=Max("said_at"),
         )
-    }  # fmt: skip
-    channels: dict[int, dict[str, int]] = {}
-    for topic, platform, found in rows.filter(recent).values_list("topic", "platform").annotate(found=Count("pk")):
-        channels.setdefault(topic, {})[platform] = found
-    changed = list(Topic.objects.filter(pk__in=topics, brand=getattr(brand, "pk", brand)))
-    for row in changed:
-        total: dict[str, Any] = totals.get(row.pk, {})
-        row.size, row.asked_30 = total.get("size", 0), total.get("asked_30", 0)
-        row.asked_before, row.negative_30 = total.get("asked_before", 0), total.get("negative_30", 0)
-        row.first_at, row.last_at = total.get("first_at"), total.get("last_at")
-        row.channels = channels.get(row.pk, {})
-    columns = ["size", "asked_30", "asked_before", "negative_30", "first_at", "last_at", "channels"]
-    Topic.objects.bulk_update(changed, columns, batch_size=200)
+    )  # fmt: skip
+    rows = {key: Topic(pk=key) for key in topics}
+    for part in parts:
+        _add(rows[part["topic"]], dict(part))
+    update_each(
+        list(rows.values()), ["size", "asked_30", "asked_before", "negative_30", "first_at", "last_at", "channels"]
+    )
+
+
+def _add(row: Topic, part: dict[str, Any]) -> None:
+    """What came from one platform, to the topic's sums."""
+    for name in ("size", "asked_30", "asked_before", "negative_30"):
+        setattr(row, name, getattr(row, name) + part[name])
+    row.first_at = min(filter(None, (row.first_at, part["first_at"])))
+    row.last_at = max(filter(None, (row.last_at, part["last_at"])))
+    if part["asked_30"]:
+        row.channels[part["platform"]] = part["asked_30"]

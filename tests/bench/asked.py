@@ -42,7 +42,7 @@ def fill(brand: Brand, language: str, library: Library, size: int, tickets: int)
         cursor.execute(_repeated(size - sample, tickets, SPAN.total_seconds() / size))
     connection.close()
     settle((Inquiry,))
-    places.count(brand, list(Topic.objects.values_list("pk", flat=True)))
+    places.count(list(Topic.objects.values_list("pk", flat=True)))
 
 
 def invented(library: Library, sample: int) -> Iterator[tuple[int, str]]:

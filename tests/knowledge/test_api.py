@@ -13,6 +13,7 @@ from knowledge.models import Category, Edition, HelpCentre, Idea, Inquiry, Searc
 from tests.knowledge.conftest import Write
 from tests.world import World
 
+pytestmark = pytest.mark.django_db
 PUBLIC = "/api/v1/help/northwind/en/"
 
 

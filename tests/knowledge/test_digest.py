@@ -16,6 +16,7 @@ from knowledge.reports import week
 from tests.knowledge.conftest import Write
 from tests.world import World
 
+pytestmark = pytest.mark.django_db
 MONDAY = dt.date(2026, 3, 9)
 WITHIN = dt.datetime(2026, 3, 11, 12, tzinfo=dt.UTC)
 TOLD = dt.datetime(2026, 3, 16, 9, tzinfo=dt.UTC)  # the Monday after, at nine

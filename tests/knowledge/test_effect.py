@@ -21,6 +21,7 @@ from tests.attacks.scene import heard
 from tests.knowledge.conftest import HOME, Write
 from tests.world import World
 
+pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 3, 18, 12, tzinfo=dt.UTC)  # a Wednesday
 OUT = NOW - dt.timedelta(weeks=6)
 

@@ -17,6 +17,7 @@ from tests.attacks.scene import heard
 from tests.knowledge.conftest import Write
 from tests.world import World
 
+pytestmark = pytest.mark.django_db
 ASKS = "My train was cancelled yesterday. How do I get a refund for the ticket?"
 
 
