@@ -28,12 +28,12 @@ from knowledge.reports.weeks import mondays, shares, start_of
 
 PAGE, MOST_INQUIRIES = 100, 100
 VERBS = ("name", "keep", "aside", "merge", "draft", "cover", "place", "advise")
-SHOWN: dict[str, dict[str, Any]] = {"open": {"article": None}, "answered": {"article__isnull": False}}
+SHOWN: dict[str, dict[str, Any]] = {"open": {"covered_at": None}, "answered": {"covered_at__isnull": False}}
 
 
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
-    """The topics asked most; those without an article first to be seen."""
+    """The topics asked most; those that no article answers first to be seen."""
     shown = request.GET.get("show", "open")
     rows = Topic.objects.visible_to(request.user).filter(brand__in=chosen_brands(request))
     rows = rows.filter(state=Topic.State.ASIDE) if shown == "aside" else rows.current().filter(**SHOWN.get(shown, {}))

@@ -33,7 +33,19 @@ PAGES = {
     "telling": "/desk/telling/",
     "follow-ups": "/desk/follow-ups/?of=all",
     "customers": "/desk/helpdesk/customer/",
-    "help": "/help/",
+    "articles": "/desk/articles/",
+    "topics": "/desk/topics/",
+    "ideas": "/desk/ideas/",
+    "effect": "/desk/help-effect/",
+    "week": "/desk/help-effect/week/",
+    "exchange": "/desk/articles/exchange/",
+    "help-centre": "/desk/help-centre/",
+    "help": "/help/northwind-rail/en/",
+    "help-search": "/help/northwind-rail/en/search/?q=refnud",
+    "help-article": "/help/northwind-rail/en/articles/get-your-money-back-for-a-delayed-or-cancelled-train/",
+    "help-ask": "/help/northwind-rail/en/ask/",
+    "help-ideas": "/help/northwind-rail/en/ideas/",
+    "help-expect": "/help/northwind-rail/en/expect/",
 }
 TICKETS = {
     "ticket": "charged twice for the Malmö ticket",
@@ -92,7 +104,7 @@ def take(base: str, email: str, password: str) -> None:
             for name, path in pages.items():
                 page.goto(base + path)
                 page.wait_for_timeout(400)
-                page.screenshot(path=target / f"{name}-{look}.png", full_page=name in ("sources", "source"))
+                page.screenshot(path=target / f"{name}-{look}.png", full_page=name in ("sources", "source", "effect"))
         browser.close()
     print(f"{len(LOOKS) * len(pages)} pictures in {target}")
 
