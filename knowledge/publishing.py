@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
@@ -276,6 +277,11 @@ def _pass(edition: Edition, by: User | None, why: str) -> None:
 
 
 # --- what stands around the words ------------------------------------------------------------------------------
+
+
+def is_out(article: Article) -> bool:
+    """Whether readers have it in any language, or will have by itself."""
+    return bool(article.editions.filter(~Q(live=None) | Q(state=EditionState.SCHEDULED)).exists())
 
 
 @transaction.atomic

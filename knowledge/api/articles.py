@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -31,6 +32,7 @@ from knowledge.models import Article, Category, Edition, HelpCentre, Revision, V
 from knowledge.reports import effect
 from knowledge.states import EditionState
 
+LANGUAGE = r"[a-z]{2,3}(?:-[a-z0-9]{2,8})?"
 # what a verb of the API asks for in the table of permissions
 NEEDS = {
     "create": "article.write", "partial_update": "article.write", "words": "article.write", "submit": "article.write",
@@ -215,7 +217,7 @@ class ArticleView(ReadResource):
     def partial_update(self, request: Request, pk: str) -> Response:
         """Where it stands, who reads it, who keeps it, until when. Its words are changed at `words`."""
         row, given = self.get_object(), self.body(DetailsInput)
-        if given.get("visible", row.visible) != row.visible and any(one.is_live for one in row.editions.all()):
+        if given.get("visible", row.visible) != row.visible and publishing.is_out(row):
             demand(request, "article.publish", row.brand_id)
         publishing.settle(row.pk, self.me, **_details(row.brand, given))
         return self._shown(row.pk)
@@ -227,6 +229,8 @@ class ArticleView(ReadResource):
         row, given = self.get_object(), self.body(NewWordsInput)
         language = given.pop("language", "") or HelpCentre.of(row.brand).language
         edition = next((one for one in row.editions.all() if one.language == language), None)
+        if edition is not None and edition.latest is not None:  # what is left out stays as it is
+            given = {"body": edition.latest.body, "summary": edition.latest.summary, **given}
         words, number = _words(given), given.pop("revision", None)
         if edition is None:
             publishing.translate(row.pk, self.me, words, language)
@@ -366,6 +370,11 @@ class CategoryInput(StrictSerializer):
         child=ShelfTextInput(), required=False, help_text="By language: name and description."
     )
     position = serializers.IntegerField(min_value=0, max_value=32_000, required=False)
+
+    def validate_texts(self, value: dict[str, Any]) -> dict[str, Any]:
+        if wrong := [code for code in value if not re.fullmatch(LANGUAGE, code)]:
+            raise serializers.ValidationError(_("%(code)s is no code of a language.") % {"code": ascii(wrong[0])[:30]})
+        return value
 
 
 @documented

@@ -40,6 +40,14 @@ class FoundShape(serializers.Serializer[Any]):
     results = HitShape(many=True)
 
 
+def only(request: Request, known: set[str]) -> None:
+    """A name we do not know is an error, never silence."""
+    if unknown := sorted(set(request.query_params) - known):
+        raise refused(
+            unknown[0], _("There is no such filter. There are: %(known)s.") % {"known": ", ".join(sorted(known))}
+        )
+
+
 def words_of(request: Request) -> str:
     words = search.asked(request.query_params.get("q", ""))
     if not words:
@@ -79,11 +87,7 @@ class SearchView(Resource):
         ],
     )  # fmt: skip
     def list(self, request: Request) -> Response:
-        known = {"q", "limit", "brand", "language"}
-        if unknown := sorted(set(request.query_params) - known):
-            raise refused(
-                unknown[0], _("There is no such filter. There are: %(known)s.") % {"known": ", ".join(sorted(known))}
-            )
+        only(request, {"q", "limit", "brand", "language"})
         brand = self.brand_asked(request.query_params.get("brand"), "read")
         centre = HelpCentre.of(brand)
         language = request.query_params.get("language") or centre.language

@@ -124,7 +124,7 @@ class ArticleView(PublicList):
         parameters=[*PLACE, OpenApiParameter("name", str, OpenApiParameter.PATH, description="Its slug.")],
     )
     def retrieve(self, request: Request, *args: Any, name: str, **kwargs: Any) -> Response:
-        row = self.rows().filter(slug=name).first()
+        row = self.rows().filter(slug=name).first() if name.isprintable() else None
         if row is None:
             raise Http404
         return Response(WholePage(row, context=self.get_serializer_context()).data)
@@ -198,6 +198,7 @@ class SearchView(PublicResource):
 
     @extend_schema(responses=finding.FoundShape, parameters=[*PLACE, finding.Q, finding.LIMIT])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        finding.only(request, {"q", "limit"})
         words, limit = finding.words_of(request), finding.limit_of(request)
         try:
             limits.count(request._request, "search")

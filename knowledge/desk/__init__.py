@@ -23,6 +23,11 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], status: i
     )
 
 
+def named(slug: str) -> str:
+    """A short name from an address, such as a database can be asked for; "" is nobody's."""
+    return slug if slug.isprintable() else ""
+
+
 def urls(desk: DeskSite) -> list[Any]:
     from knowledge.desk import articles, beside, board, effect, exchange, set_up, topics  # which use `page`
 

@@ -358,7 +358,7 @@ def details(request: HttpRequest, row: Edition) -> str:
     if not form.is_valid():
         field, found = next(iter(form.errors.items()))
         raise Refused(str(field), "invalid", str(found[0]))
-    if form.cleaned_data["visible"] != row.article.visible and row.is_live:
+    if form.cleaned_data["visible"] != row.article.visible and publishing.is_out(row.article):
         demand(request, "article.publish", row.brand_id)
     publishing.settle(row.article_id, me(request), **form.cleaned_data)
     return _("Kept.")

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from helpdesk.desk.inbox_views import chosen_brands
 from helpdesk.models import Brand
-from knowledge.desk import page
+from knowledge.desk import named, page
 from knowledge.reports import effect
 from knowledge.reports import week as weeks
 from knowledge.reports.weeks import mondays
@@ -29,13 +29,19 @@ def week(request: HttpRequest) -> HttpResponse:
     """One week for editors; the one before this where none is named."""
     rows = Brand.objects.visible_to(request.user)
     slug = request.GET.get("brand", "")
-    brand = get_object_or_404(rows, slug=slug) if slug else rows.filter(pk__in=chosen_brands(request)).order_by("id")[0]
+    brand = (
+        get_object_or_404(rows, slug=named(slug))
+        if slug
+        else rows.filter(pk__in=chosen_brands(request)).order_by("id")[0]
+    )
     monday = mondays()[-2]
     if raw := request.GET.get("week", ""):
         try:
             monday = dt.date.fromisoformat(raw)
         except ValueError as error:
             raise Http404 from error
+        if not 2000 <= monday.year <= 2200:
+            raise Http404
         monday -= dt.timedelta(days=monday.weekday())
     with timezone.override(brand.time_zone):
         found = weeks.of(brand, monday)

@@ -13,15 +13,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from helpdesk.desk.forms import sent_before
 from helpdesk.desk.inbox_views import chosen_brands
 from helpdesk.desk.tickets import demand, me
 from helpdesk.models import Brand
 from helpdesk.permissions import may
 from helpdesk.workflow.verbs import Refused
-from knowledge.desk import page
+from knowledge.desk import named, page
 from knowledge.exchange import bring, packed, write
 from knowledge.models import HelpCentre
+from knowledge.publishing import slug_of
 
 MOST_BYTES, MOST_TOLD = 10 * 1024 * 1024, 200
 ALONE = (".csv", ".md", ".markdown", ".html", ".htm")
@@ -32,7 +32,11 @@ def exchange(request: HttpRequest) -> HttpResponse:
     """Bring articles in from a zip file, a CSV file or one page; what became of each is told."""
     rows = Brand.objects.visible_to(request.user)
     slug = request.POST.get("brand") or request.GET.get("brand", "")
-    brand = get_object_or_404(rows, slug=slug) if slug else rows.filter(pk__in=chosen_brands(request)).order_by("id")[0]
+    brand = (
+        get_object_or_404(rows, slug=named(slug))
+        if slug
+        else rows.filter(pk__in=chosen_brands(request)).order_by("id")[0]
+    )
     context: dict[str, Any] = {
         "brand": brand, "brands": rows.order_by("name"), "languages": HelpCentre.of(brand).spoken, "title": _("Bring in, take out"),
         "may_take": may(request.user, "article.write", brand.pk), "may_bring": may(request.user, "article.publish", brand.pk),
@@ -41,8 +45,6 @@ def exchange(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         demand(request, "article.publish", brand.pk)  # files say addresses, categories and states, too
         try:
-            if sent_before(request):
-                raise Refused("file", "twice", _("This was brought in already."))
             context |= _brought(request, brand)
         except Refused as refusal:
             context["said"], status = refusal.text, 400
@@ -75,7 +77,7 @@ def _laid_out(file: UploadedFile[Any], folder: Path) -> Path:
         return folder
     if ending not in ALONE:
         raise Refused("file", "unknown", _("Choose a file: .zip, .csv, .md or .html."))
-    path = folder / f"{Path(file.name or 'page').stem[:80] or 'page'}{ending}"
+    path = folder / f"{slug_of(Path(file.name or '').stem)[:50] or 'page'}{ending}"
     path.write_bytes(file.read())
     return path if ending == ".csv" else folder
 

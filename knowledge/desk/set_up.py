@@ -24,7 +24,7 @@ from helpdesk.workflow.verbs import Refused
 from knowledge import pictures, publishing
 from knowledge.centre import look
 from knowledge.centre.place import address_of
-from knowledge.desk import page
+from knowledge.desk import named, page
 from knowledge.middleware import host_of, our_host
 from knowledge.models import Category, HelpCentre
 
@@ -94,7 +94,11 @@ def _brand(request: HttpRequest) -> Brand:
     """The brand asked for, else the first that is chosen."""
     rows = Brand.objects.visible_to(request.user)
     slug = request.POST.get("brand") or request.GET.get("brand", "")
-    return get_object_or_404(rows, slug=slug) if slug else rows.filter(pk__in=chosen_brands(request)).order_by("id")[0]
+    return (
+        get_object_or_404(rows, slug=named(slug))
+        if slug
+        else rows.filter(pk__in=chosen_brands(request)).order_by("id")[0]
+    )
 
 
 @require_http_methods(["GET", "POST"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,7 +27,16 @@ def unpack(file: BinaryIO, folder: Path) -> None:
             left = MOST_BYTES
             for member in members:
                 left = _written(packed, member, folder, left)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+    ) as error:
         raise Refused("file", "no_zip", _("This zip file cannot be read. Pack it anew, without a password.")) from error
 
 

@@ -52,6 +52,8 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[tuple[int, list[str] | csv.Err
 
 
 def _columns(names: list[str]) -> list[str]:
+    if any("\udc80" <= letter <= "\udcff" or letter == "\x00" for letter in "".join(names)):
+        raise Refused("file", "encoding", _("This file is not UTF-8. Save it as “CSV UTF-8” and run this again."))
     given = [name.strip().lower().replace(" ", "_") for name in names]
     columns = [ALSO[name] if name in ALSO and ALSO[name] not in given else name for name in given]
     if "title" not in columns or not {"body", "html"} & set(columns):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import posixpath
 import re
 import shutil
@@ -21,6 +22,7 @@ from knowledge import pictures
 from knowledge.exchange import head, rewrite
 from knowledge.models import Edition, HelpCentre, OldAddress, Picture
 
+LONGEST_NAME = 200  # bytes
 CHUNK = 200  # rows that are in memory at once
 PICTURE = re.compile(r"/help/picture/(?P<key>[A-Za-z0-9_-]{16,32})\Z")
 OVERVIEW = (
@@ -167,7 +169,9 @@ def _old_addresses(brand: Brand) -> dict[int, list[str]]:
 
 
 def _file(language: str, shelf: str | None, slug: str) -> str:
-    return "/".join(part for part in (language, shelf, f"{slug}.md") if part)
+    whole = slug.encode()  # a file's name has at most 255 bytes; its head tells the address
+    name = slug if len(whole) <= LONGEST_NAME else f"{slug[:40]}-{hashlib.sha256(whole).hexdigest()[:8]}"
+    return "/".join(part for part in (language, shelf, f"{name}.md") if part)
 
 
 def _put(path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -129,6 +130,15 @@ def of_ticket(ticket: Ticket, by: User) -> Edition:
     return _keep(ticket.brand, language, Sketch(title, sentences, [], gaps), by, ticket=ticket)
 
 
+def _known(topic: Topic | None, ticket: Ticket | None) -> Edition | None:
+    """The draft there is by now; who asks stands in line at the row it is drafted from."""
+    about: dict[str, Any] = {"topic": topic} if topic is not None else {"ticket": ticket}
+    rows: Any = Topic.objects if topic is not None else Ticket.objects
+    rows.select_for_update(no_key=True).get(pk=(topic or ticket).pk)  # type: ignore[union-attr]
+    found = Draft.objects.filter(**about).select_related("article").order_by("-id").first()
+    return found.article.editions.exclude(state="archived").first() if found else None
+
+
 def _keep(
     brand: Brand,
     language: str,
@@ -148,6 +158,8 @@ def _keep(
         for sentence in made.sentences
     ]
     with transaction.atomic():
+        if known := _known(topic, ticket):  # another press was first
+            return known
         edition = publishing.create(brand, by, Words(made.title, body, summary, why), spoken)
         Draft.objects.create(
             brand=brand, article=edition.article, topic=topic, ticket=ticket, evidence=evidence, gaps=made.gaps,

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from helpdesk.events import Position, position_of, read_after
 from helpdesk.models import Brand, CloseReason, Message, MessageKind, Profile, Ticket, User
@@ -23,9 +24,10 @@ from helpdesk.text.triage import Intent
 from knowledge import counting, handing
 from knowledge.mining import places
 from knowledge.mining.questions import concerns, question_of
-from knowledge.models import Feedback, HelpCentre, Inquiry, Learner, Search
+from knowledge.models import Article, CameFrom, Draft, Feedback, HelpCentre, Inquiry, Learner, Search, Topic
 
 BATCH = 500
+LONGEST_TITLE = 200  # of a topic
 LEFT = dt.timedelta(minutes=30)  # after which a search that led nowhere was left
 CODES = ("ticket.resolved", "ticket.closed")
 NOTHING_ASKED = ("praise", "spam")
@@ -199,9 +201,30 @@ def of_feedback(brand: Brand) -> int:
 
 def forget(tickets: Collection[int]) -> None:
     """What was asked in these tickets is no longer kept: their customer took the words back, or was erased."""
-    topics = set(Inquiry.objects.filter(ticket__in=tickets).exclude(topic=None).values_list("topic", flat=True))
-    Inquiry.objects.filter(ticket__in=tickets).delete()
+    led = CameFrom.objects.filter(ticket__in=tickets).exclude(search=None).values_list("search", flat=True)
+    searches = Search.objects.filter(Q(ticket__in=tickets) | Q(pk__in=list(led)))
+    gone = Inquiry.objects.filter(Q(ticket__in=tickets) | Q(search__in=searches))
+    topics = set(gone.exclude(topic=None).values_list("topic", flat=True))
+    said = {text[:LONGEST_TITLE] for text in gone.values_list("text", flat=True)}
+    gone.delete()
+    searches.update(words="", ticket=None)  # that something was looked for stays
+    for topic in Topic.objects.filter(pk__in=topics, is_named=False, title__in=said):
+        other = topic.inquiries.order_by("-said_at", "-id").values_list("text", flat=True).first()
+        topic.title = (other or _("A question that was asked"))[:LONGEST_TITLE]
+        topic.save(update_fields=["title"])
     places.count(topics)
+    _forget_drafts(tickets, said)
+
+
+def _forget_drafts(tickets: Collection[int], said: Collection[str]) -> None:
+    """A draft from such a ticket that nobody published goes with it; other drafts no longer show the question."""
+    rows = Draft.objects.filter(ticket__in=tickets).exclude(article__editions__published_at__isnull=False)
+    Article.objects.filter(pk__in=list(rows.values_list("article", flat=True))).delete()
+    for draft in Draft.objects.filter(topic__brand__in=Ticket.objects.filter(pk__in=tickets).values("brand")):
+        left = [question for question in draft.asked if question[:LONGEST_TITLE] not in said]
+        if left != draft.asked:
+            draft.asked = left
+            draft.save(update_fields=["asked"])
 
 
 def catch_up(seconds: float = float("inf")) -> int:

@@ -23,6 +23,7 @@ from knowledge.mining import clusters, places
 from knowledge.models import Advice, Clustering, Inquiry, Topic
 
 WINDOW = dt.timedelta(days=365)
+EARLIEST = dt.datetime(1971, 1, 1, tzinfo=dt.UTC)  # nobody asked before that, whatever an archive says
 MOST = 100_000  # of the latest inquiries that are grouped
 FEWEST = 15  # inquiries below which nothing is grouped
 AGAIN = dt.timedelta(hours=20)
@@ -45,7 +46,10 @@ def due(now: dt.datetime) -> list[tuple[int, str]]:
     """(brand, language) whose night has come: a day since the last, or a quarter more inquiries than then."""
     found = []
     pairs = (
-        Inquiry.objects.order_by().values_list("brand", "language").annotate(count=Count("pk"), latest=Max("said_at"))
+        Inquiry.objects.filter(said_at__lte=now)
+        .order_by()
+        .values_list("brand", "language")
+        .annotate(count=Count("pk"), latest=Max("said_at"))
     )
     for brand, language, _all, latest in pairs.filter(count__gte=FEWEST):
         count = _window(brand, language, latest).count()
@@ -60,8 +64,9 @@ def due(now: dt.datetime) -> list[tuple[int, str]]:
 
 
 def _window(brand: int, language: str, latest: dt.datetime) -> Any:
-    """The year up to the latest: an archive that ends years ago is grouped like what is asked today."""
-    return Inquiry.objects.filter(brand=brand, language=language, said_at__gte=latest - WINDOW)
+    """The year up to the latest: an archive that ends years ago is grouped like what is asked today. What is dated in the
+    future is a slip, and must not move the year."""
+    return Inquiry.objects.filter(brand=brand, language=language, said_at__gte=max(latest, EARLIEST) - WINDOW)
 
 
 def run(brand: Brand, language: str) -> Clustering:
@@ -90,7 +95,11 @@ def run(brand: Brand, language: str) -> Clustering:
 
 
 def _rows(brand: Brand, language: str) -> list[Row]:
-    asked = Inquiry.objects.for_brand(brand).filter(language=language).order_by("-said_at", "-id")
+    asked = (
+        Inquiry.objects.for_brand(brand)
+        .filter(language=language, said_at__lte=timezone.now())
+        .order_by("-said_at", "-id")
+    )
     latest = asked.values_list("said_at", flat=True).first()
     if latest is None:
         return []

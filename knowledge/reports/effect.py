@@ -19,11 +19,11 @@ from django.db.models.functions import Lower, TruncWeek
 
 from helpdesk.models import Ticket
 from knowledge import feedback
-from knowledge.models import Article, Edition, Handed, HelpCentre, Inquiry, Reading, Search
+from knowledge.models import Article, Edition, Handed, HelpCentre, Inquiry, Reading, Search, Topic
 from knowledge.reports.weeks import mondays, shares, start_of
 
 COUNTED = ("views", "helped", "not_helped", "asked", "spared")
-MOST_ARTICLES, MOST_WORDS = 50, 20
+MOST_ARTICLES, MOST_ANSWERS, MOST_WORDS = 50, 200, 20
 
 
 @dataclass
@@ -87,14 +87,9 @@ def of_many(articles: Sequence[Article], now: dt.datetime | None = None) -> dict
     _asked(found, keys, days)
     _handed(found, keys, days[0])
     _named(found, keys)
-    minutes = dict(
-        HelpCentre.objects.filter(brand__in={row.brand_id for row in articles}).values_list(
-            "brand", "minutes_per_answer"
-        )
-    )
-    usual = HelpCentre._meta.get_field("minutes_per_answer").default
+    minutes = minutes_of({row.brand_id for row in articles})
     for row in articles:
-        _concluded(found[row.pk], minutes.get(row.brand_id, usual))
+        _concluded(found[row.pk], minutes[row.brand_id])
     return found
 
 
@@ -108,7 +103,7 @@ def _read(found: dict[int, Effect], keys: Collection[int], days: Sequence[dt.dat
         effect = found[row["edition__article"]]
         for name in COUNTED:
             setattr(effect, name, getattr(effect, name) + row[f"sum_{name}"])
-        _week(effect, row["week"]).views = row["sum_views"]
+        _week(effect, row["week"]).views += row["sum_views"]
 
 
 def _asked(found: dict[int, Effect], keys: Collection[int], days: Sequence[dt.date]) -> None:
@@ -118,10 +113,11 @@ def _asked(found: dict[int, Effect], keys: Collection[int], days: Sequence[dt.da
         .order_by()
     )
     for article, week, count in rows.values_list("topic__article", "week").annotate(count=Count("pk")):
-        _week(found[article], week.date()).inquiries = count
+        _week(found[article], week.date()).inquiries += count
 
 
 def _week(effect: Effect, day: dt.date) -> Week:
+    """The week of that Monday; days are UTC's, so that west of it one may lie a week ahead: that is the running one."""
     return next((week for week in effect.weeks if week.day == day), effect.weeks[-1])
 
 
@@ -188,32 +184,34 @@ class Overview:
 
 def overview(brands: Sequence[int], now: dt.datetime | None = None) -> Overview:
     days = mondays(now)
-    rows = Reading.objects.filter(brand__in=brands, day__gte=days[0])
-    weekly = {
-        row["week"]: row
-        for row in rows.annotate(week=TruncWeek("day")).order_by().values("week").annotate(
-            read=Sum("views"), spared=Sum("spared"), asked=Sum("asked"), helped=Sum("helped"), not_helped=Sum("not_helped")
-        )
-    }  # fmt: skip
+    weekly = _weekly(brands, days)
     elsewhere = _requests(brands, days)
     found = Overview([])
     for day in days:
-        row = weekly.get(day, {"read": 0, "spared": 0, "asked": 0})
+        row = weekly[day]
         asked = row["asked"] + elsewhere[day]
-        found.weeks.append({"day": day, "views": row["read"], "spared": row["spared"], "asked": asked})
+        found.weeks.append({"day": day, "views": row["views"], "spared": row["spared"], "asked": asked})
     most = max((week["spared"] + week["asked"] for week in found.weeks), default=0) or 1
     for week in found.weeks:
         week.update(spared_share=round(100 * week["spared"] / most), asked_share=round(100 * week["asked"] / most))
-    found.views, found.spared = (
-        sum(row["read"] for row in weekly.values()),
-        sum(row["spared"] for row in weekly.values()),
+    found.views, found.spared, found.asked = (
+        sum(week[name] for week in found.weeks) for name in ("views", "spared", "asked")
     )
-    found.asked = sum(week["asked"] for week in found.weeks)
-    votes = sum(row["helped"] + row["not_helped"] for row in weekly.values())
-    if votes >= feedback.FEWEST_VOTES:
-        found.share_helped = round(100 * sum(row["helped"] for row in weekly.values()) / votes)
+    helped = sum(row["helped"] for row in weekly.values())
+    votes = helped + sum(row["not_helped"] for row in weekly.values())
+    found.share_helped = round(100 * helped / votes) if votes >= feedback.FEWEST_VOTES else None
     _searched(found, brands, days[0])
     _articles(found, brands, days[0], now)
+    return found
+
+
+def _weekly(brands: Sequence[int], days: Sequence[dt.date]) -> dict[dt.date, Counter[str]]:
+    """What was counted of all articles, by week."""
+    found: dict[dt.date, Counter[str]] = {day: Counter() for day in days}
+    rows = Reading.objects.filter(brand__in=brands, day__gte=days[0]).annotate(week=TruncWeek("day")).order_by()
+    totals: Any = rows.values("week").annotate(**{f"sum_{name}": Sum(name) for name in COUNTED})
+    for row in totals:  # days are UTC's: west of it one may lie a week ahead
+        found[min(row["week"], days[-1])].update({name: row[f"sum_{name}"] for name in COUNTED})
     return found
 
 
@@ -229,7 +227,7 @@ def _requests(brands: Sequence[int], days: Sequence[dt.date]) -> Counter[dt.date
 def _searched(found: Overview, brands: Sequence[int], since: dt.date) -> None:
     rows = Search.objects.filter(brand__in=brands, created_at__gte=start_of(since))
     found.searches = rows.count()
-    vain = rows.filter(found=0)
+    vain = rows.filter(found=0).exclude(words="")
     found.in_vain = vain.count()
     words = (
         vain.annotate(line=Lower("words")).order_by().values_list("line").annotate(count=Count("pk"), first=Min("pk"))
@@ -238,14 +236,27 @@ def _searched(found: Overview, brands: Sequence[int], since: dt.date) -> None:
 
 
 def _articles(found: Overview, brands: Sequence[int], since: dt.date, now: dt.datetime | None) -> None:
-    """Those most read or most asked about, with what came of each."""
+    """Those most read, and those that answer a topic, with what came of each; of all others what they spared."""
+    rows = Reading.objects.filter(brand__in=brands, day__gte=since).order_by().values("edition__article")
     read = (
-        Reading.objects.filter(brand__in=brands, day__gte=since).order_by().values_list("edition__article")
-        .annotate(views=Sum("views")).order_by("-views")[:MOST_ARTICLES]
-    )  # fmt: skip
-    keys = [key for key, _views in read]
+        rows.annotate(views=Sum("views")).order_by("-views").values_list("edition__article", flat=True)[:MOST_ARTICLES]
+    )
+    answers = Topic.objects.filter(brand__in=brands, covered_at__isnull=False).exclude(article=None)
+    keys = {*read, *answers.order_by("-size").values_list("article", flat=True)[:MOST_ANSWERS]}
     effects = of_many(list(Article.objects.filter(pk__in=keys)), now)
-    found.articles = sorted(effects.values(), key=lambda one: (-one.minutes_saved, -one.views, one.title))
-    found.minutes_saved = sum(one.minutes_saved for one in found.articles)
-    found.handed = sum(one.handed for one in found.articles)
-    found.followed = sum(one.followed for one in found.articles)
+    ranked = sorted(effects.values(), key=lambda one: (-one.minutes_saved, -one.views, one.title))
+    found.articles = ranked[:MOST_ARTICLES]
+    minutes = minutes_of(brands)
+    others = rows.exclude(edition__article__in=keys).values_list("brand").annotate(spared=Sum("spared"))
+    found.minutes_saved = sum(one.minutes_saved for one in ranked) + sum(
+        minutes[brand] * spared for brand, spared in others
+    )
+    handed = Handed.objects.filter(brand__in=brands, message__sent_at__gte=start_of(since))
+    found.handed, found.followed = handed.count(), handed.exclude(opened_at=None).count()
+
+
+def minutes_of(brands: Collection[int]) -> dict[int, int]:
+    """What an answer written by hand takes, by brand."""
+    usual: int = HelpCentre._meta.get_field("minutes_per_answer").default
+    said = dict(HelpCentre.objects.filter(brand__in=brands).values_list("brand", "minutes_per_answer"))
+    return {brand: said.get(brand, usual) for brand in brands}

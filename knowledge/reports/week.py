@@ -39,11 +39,15 @@ class Week:
     missed: list[tuple[str, int]] = field(default_factory=list)
     reviews: list[Edition] = field(default_factory=list)
     broken: int = 0
+    # of all, where the lists show the first
+    new: int = 0
+    in_vain: int = 0
+    due: int = 0
 
     @property
     def counts(self) -> dict[str, int]:
         return {
-            "topics": len(self.topics), "doubts": len(self.doubts), "missed": len(self.missed), "reviews": len(self.reviews),
+            "topics": self.new, "doubts": len(self.doubts), "missed": self.in_vain, "reviews": self.due,
             "broken": self.broken,
         }  # fmt: skip
 
@@ -60,14 +64,17 @@ def of(brand: Brand, monday: dt.date) -> Week:
     words = vain.annotate(line=Lower("words")).order_by().values_list("line")
     counted = words.annotate(count=Count("pk"), first=Min("pk")).order_by("-count", "first")
     due = Article.objects.for_brand(brand).filter(review_by__lt=monday + 2 * SEVEN)
-    live = Edition.objects.for_brand(brand).live()
+    reviews = Edition.objects.for_brand(brand).live().filter(article__in=due)
     return Week(
         monday,
         topics=list(new.order_by("-asked_30", "-id")[:MOST]),
         doubts=_doubts(brand, monday),
         missed=[(line, count) for line, count, _first in counted[:MOST]],
-        reviews=list(live.filter(article__in=due).select_related("article__owner").order_by("article__review_by", "id")[:MOST]),
+        reviews=list(reviews.select_related("article__owner").order_by("article__review_by", "id")[:MOST]),
         broken=BrokenLink.objects.filter(brand=brand).count(),
+        new=new.count(),
+        in_vain=vain.count(),
+        due=reviews.count(),
     )  # fmt: skip
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from helpdesk.models import IdempotencyRecord
-from knowledge import ideas
+from knowledge import ideas, publishing
 from knowledge.models import Category, Edition, HelpCentre, Idea, Inquiry, Search, Topic
 from tests.knowledge.conftest import Write
 from tests.world import World
@@ -241,3 +244,47 @@ def test_a_word_of_an_edition_is_not_shared_between_brands(world: World, write: 
     theirs: Edition = write("Theirs", brand=world.rival)
     assert send(world, "get", f"articles/{theirs.article_id}/").status_code == 404
     assert send(world, "post", f"articles/{theirs.article_id}/publish/", {}).status_code == 404
+
+
+def test_an_agent_does_not_open_to_all_what_is_out_or_will_be(world: World, write: Write) -> None:
+    inner = write("Inside", visible="internal")
+    due = write("Soon", visible="internal", live=False)
+    at = timezone.now() + dt.timedelta(days=1)
+    publishing.schedule(due.pk, world.lead, at)
+    for edition in (inner, due):
+        path = f"articles/{edition.article_id}/"
+        assert send(world, "patch", path, {"visible": "public"}, "agent").status_code == 403
+        assert send(world, "patch", path, {"visible": "public"}, "lead").status_code == 200
+
+
+def test_in_another_language_neither(world: World, write: Write) -> None:
+    HelpCentre.objects.create(brand=world.brand, languages=["en", "de"])
+    inner = write("Inside", visible="internal")
+    german = publishing.translate(inner.article_id, world.agent, publishing.Words("Innen"), "de")
+    answer = world.desk(world.agent).post(f"/desk/articles/{german.pk}/details/", {"visible": "public"})
+    assert answer.status_code == 403
+
+
+def test_words_that_are_left_out_stay(world: World) -> None:
+    key = send(world, "post", "articles/", {"title": "Refunds", "body": "So it is.", "summary": "How"}).json()["id"]
+    told = send(world, "post", f"articles/{key}/words/", {"title": "Refund"}).json()["editions"][0]
+    assert (told["title"], told["body"], told["summary"]) == ("Refund", "So it is.", "How")
+
+
+@pytest.mark.parametrize("code", ["\ud800", "en\u0000", "xx klingon"])
+def test_names_of_languages_are_codes(world: World, code: str) -> None:
+    body = json.dumps({"name": "A", "texts": {code: {"name": "x"}}})
+    told = world.api(world.lead).post("/api/v1/categories/", body, content_type="application/json")
+    assert (told.status_code, told.json()["errors"][0]["field"]) == (400, "texts")
+
+
+def test_odd_addresses_are_not_there(world: World, reader: Client) -> None:
+    assert reader.get(f"{PUBLIC}articles/a%00b/").status_code == 404
+    desk = world.desk(world.lead)
+    for path in (
+        "help-effect/week/?brand=%00",
+        "articles/exchange/?brand=%00",
+        "help-effect/week/?week=0001-01-01",
+        "help-effect/week/?week=9999-12-31",
+    ):
+        assert desk.get(f"/desk/{path}").status_code == 404, path

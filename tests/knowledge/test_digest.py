@@ -67,7 +67,7 @@ def test_it_is_told_once_to_who_publishes(eventful: World, settings: Any) -> Non
     assert row.user == eventful.lead
     subject, text, link = alerts.said(row)
     assert subject == "The week of the help centre: 1 new topics, 2 articles that stopped answering"
-    assert "2 searches" in text
+    assert "3 searches" in text
     assert link.endswith("/desk/help-effect/week/?brand=northwind&week=2026-03-09")
     assert "night train" not in f"{subject}{text}"  # customers' words stay in the house
     assert Digest.objects.filter(brand=eventful.brand).get().counts["doubts"] == 2

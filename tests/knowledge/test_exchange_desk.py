@@ -81,6 +81,9 @@ def test_what_goes_out_comes_in_again(world: World, write: Write) -> None:
         ("articles.exe", b"MZ", "Choose a file"),
         ("articles.zip", zipped(**{f"{number}.md": "# a" for number in range(1001)}), "more than 1,000 files"),
         ("articles.csv", b"one,two\n1,2\n", "title"),
+        ("articles.csv", "title,body\na,b\n".encode("utf-16"), "not UTF-8"),
+        ("articles.csv", "title,body,größe\na,b,c\n".encode("latin-1"), "not UTF-8"),
+        ("articles.zip", zipped(**{"a.md": "# a " * 200})[:36] + b"\xff\xff\xff" + zipped(**{"a.md": "# a " * 200})[39:], "cannot be read"),
     ],
 )  # fmt: skip
 def test_what_is_no_package_is_refused_in_words(world: World, name: str, content: bytes, said: str) -> None:
@@ -103,3 +106,15 @@ def test_names_that_lead_out_stay_inside(world: World, tmp_path: Any) -> None:
     )
     found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
     assert found == ["inside/etc/out2.md", "inside/out.md", "inside/out3.md"]
+
+
+def test_a_file_that_was_refused_does_not_stand_in_the_way(world: World) -> None:
+    assert send(world, "faq.csv", b"one,two\n1,2\n").status_code == 400
+    assert send(world, "faq.csv", b"title,body\nLate,Wait.\n").status_code == 200
+    assert Edition.objects.count() == 1
+
+
+def test_long_names_are_cut(world: World, write: Write) -> None:
+    assert send(world, "😀" * 70 + ".md", b"# Late\n\nWait.").status_code == 200
+    write("𒀀" * 80, "Wait.")
+    assert world.desk(world.agent).get(f"{PATH}northwind.zip").status_code == 200

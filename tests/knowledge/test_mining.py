@@ -20,9 +20,9 @@ from helpdesk.models import Brand, Ticket
 from helpdesk.text.triage import Triage
 from helpdesk.workflow import forget, tickets
 from knowledge import search
-from knowledge.mining import clusters, learn, nightly
+from knowledge.mining import clusters, drafts, learn, nightly
 from knowledge.mining.questions import question_of
-from knowledge.models import Advice, Clustering, Inquiry, Search, Topic
+from knowledge.models import Advice, Clustering, Edition, Inquiry, Search, Topic
 from knowledge.tasks import look
 from tests.conftest import SHARED
 from tests.world import World, open_world
@@ -379,3 +379,36 @@ def test_an_archive_that_ended_years_ago_is_grouped_too(world: World) -> None:
     assert nightly.due(timezone.now()) == []
     page = world.desk(world.agent).get("/desk/topics/").content.decode()
     assert "20 asked in all, the last on" in page
+
+
+def test_a_row_from_the_future_moves_no_year(world: World) -> None:
+    ask_all(world)
+    learn.catch_up()
+    for at in (timezone.now() + dt.timedelta(days=900), dt.datetime(1, 1, 1, tzinfo=dt.UTC)):
+        Inquiry.objects.create(brand=world.brand, language="en", text="When?", origin="api", said_at=at)
+    assert nightly.due(timezone.now()) == [(world.brand.pk, "en")]
+    assert nightly.run(world.brand, "en").topics == 3
+
+
+def test_erasing_leaves_no_words_in_searches_titles_and_drafts(world: World) -> None:
+    ask_all(world)
+    learn.catch_up()
+    nightly.run(world.brand, "en")
+    topic = topic_of("bike")
+    theirs = Inquiry.objects.filter(topic=topic).exclude(ticket=None)[0]
+    assert theirs.ticket is not None
+    Topic.objects.filter(pk=topic.pk).update(title=theirs.text)
+    looked = Search.objects.create(
+        brand=world.brand, language="en", words="Globex fired me", found=0, ticket=theirs.ticket
+    )
+    Inquiry.objects.create(
+        brand=world.brand, language="en", text="Globex fired me", origin="search", search=looked, said_at=timezone.now()
+    )
+    drafts.of_ticket(theirs.ticket, world.agent)
+    kept = drafts.of_topic(topic, world.agent)
+    erase(theirs.ticket.customer_id, world.owner)
+    assert not Inquiry.objects.filter(text__contains="Globex").exists()
+    assert not Search.objects.filter(words__contains="Globex").exists()
+    topic.refresh_from_db()
+    assert topic.title != theirs.text
+    assert list(Edition.objects.all()) == [kept]

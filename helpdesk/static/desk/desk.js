@@ -194,10 +194,10 @@ document.addEventListener("DOMContentLoaded", () => {
   list.setAttribute("aria-label", "Articles");
   area.closest("form").append(list);
   let from = -1, chosen = 0, asked = 0, timer = 0;
-  const close = () => { list.hidden = true; from = -1; area.removeAttribute("aria-activedescendant"); area.removeAttribute("aria-controls"); };
+  const close = () => { asked += 1; list.hidden = true; from = -1; area.removeAttribute("aria-activedescendant"); area.removeAttribute("aria-controls"); };
   // a slash that begins a word opens it; what is typed after it, up to the end of the line, is looked for
   const wanted = () => {
-    const before = area.value.slice(0, area.selectionStart), found = before.match(/(^|\s)\/([^\/\n]{0,60})$/);
+    const before = area.value.slice(0, area.selectionStart), found = before.match(/(^|\s)\/(?!\s)([^\/\n]{0,60})$/);
     if (!found) return null;
     from = before.length - found[2].length - 1;
     return found[2].trim();
