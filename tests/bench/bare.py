@@ -65,7 +65,7 @@ class BareInsert(APIView):
 
 def bare_page(request: HttpRequest, brand: int) -> HttpResponse:
     """A page for everybody: one indexed SELECT of 25 rows, a line each; `pad` brings it to the size of the product's."""
-    rows = Edition.objects.filter(brand_id=brand, language="en", live__isnull=False).order_by("-changed_at", "-id")
+    rows = Edition.objects.filter(brand_id=brand, language="en").live().order_by("-changed_at", "-id")
     lines = "".join(f"<li>{title}" for title in rows.values_list("title", flat=True)[:SIZE])
     return HttpResponse(f"<ul>{lines}</ul>{'x' * int(request.GET.get('pad', 0))}")
 
