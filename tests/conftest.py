@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
+from knowledge.mining import places
 from knowledge.search import shelf
 from tests.fakes.bluesky import FakeBluesky
 from tests.world import World, open_world
@@ -41,12 +42,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _quick_and_local(settings: Any) -> None:
+def _quick_and_local(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ALLOW_NETS = ["127.0.0.0/8", "::1/128"]
     settings.DEMO = True
     settings.HELP_COUNT_SECONDS = 0
     shelf.clear()
+    monkeypatch.setattr(places, "LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture

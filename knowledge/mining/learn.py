@@ -69,14 +69,14 @@ def keep(brand: Brand, rows: Sequence[Inquiry]) -> None:
     for language, some in _by_language(rows).items():
         places.assign(brand, language, some)
     Inquiry.objects.bulk_create(rows, ignore_conflicts=True, batch_size=BATCH)
-    places.count({row.topic_id for row in rows if row.topic_id})
+    places.add(rows)
 
 
 def add(brand: Brand, row: Inquiry) -> Inquiry:
     """Store one that came by itself, with the topic it belongs to."""
     places.assign(brand, row.language, [row])
     row.save()
-    places.count({row.topic_id} if row.topic_id else set())
+    places.add([row])
     return row
 
 

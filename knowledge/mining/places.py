@@ -7,12 +7,14 @@ night weighed them, or waits for the next.
 from __future__ import annotations
 
 import datetime as dt
-from collections import OrderedDict
+import time
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from django.db import transaction
 from django.db.models import Count, Max, Min, Q, Subquery
 from django.utils import timezone
 
@@ -22,6 +24,8 @@ from knowledge.models import Clustering, Inquiry, Topic
 
 MONTH = dt.timedelta(days=30)
 MOST_KEPT = 16
+LOOK_SECONDS = 1.0  # within which a worker trusts the map it has
+COUNTED = ("size", "asked_30", "asked_before", "negative_30", "first_at", "last_at", "channels")
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,60 @@ def stored(vector: clusters.Matrix) -> bytes:
     return bytes(vector.astype("<f2").tobytes())
 
 
+_looked: dict[tuple[int, str], tuple[float, Map | None]] = {}
+
+
+def _recent_map(brand: Brand, language: str) -> Map | None:
+    """The map as it was a second ago at most: looking at it costs more than placing one inquiry by it."""
+    now, key = time.monotonic(), (brand.pk, language)
+    at, found = _looked.get(key, (float("-inf"), None))
+    if now - at >= LOOK_SECONDS:
+        if len(_looked) >= MOST_KEPT:
+            _looked.clear()
+        found = map_of(brand, language)
+        _looked[key] = (now, found)
+    return found
+
+
 def assign(brand: Brand, language: str, rows: Sequence[Inquiry]) -> None:
     """Set the topic of these inquiries, unsaved, where one is near enough."""
-    known = map_of(brand, language)
-    if known is None or not rows:
+    known = _recent_map(brand, language) if rows else None
+    if known is None:
         return
     made = clusters.vectors(known.adaptation, [row.text for row in rows])
     found, close = clusters.nearest_centre(made, known.middles)
     for row, place, value in zip(rows, found, close, strict=True):
         if place >= 0 and value >= known.limit:
             row.topic_id = known.topics[int(place)]
+
+
+def add(rows: Sequence[Inquiry]) -> None:
+    """Count these, just stored, beside what is counted of their topics: a topic of thousands is not read for one more. What
+    grows older than thirty days is left out by the night, which counts all anew."""
+    by_topic: dict[int, list[Inquiry]] = defaultdict(list)
+    for row in rows:
+        if row.topic_id:
+            by_topic[row.topic_id].append(row)
+    if not by_topic:
+        return
+    now = timezone.now()
+    with transaction.atomic(savepoint=False):
+        found = Topic.objects.select_for_update(no_key=True).filter(pk__in=by_topic).order_by("pk").only(*COUNTED)
+        topics = list(found)
+        for topic in topics:
+            _count_in(topic, by_topic[topic.pk], now)
+        update_each(topics, COUNTED)
+
+
+def _count_in(topic: Topic, new: Sequence[Inquiry], now: dt.datetime) -> None:
+    recent = [row for row in new if row.said_at >= now - MONTH]
+    times = [row.said_at for row in new]
+    topic.size += len(new)
+    topic.asked_30 += len(recent)
+    topic.asked_before += sum(now - 2 * MONTH <= at < now - MONTH for at in times)
+    topic.negative_30 += sum(row.sentiment == "negative" for row in recent)
+    topic.first_at, topic.last_at = min([*times, topic.first_at or times[0]]), max([*times, topic.last_at or times[0]])
+    topic.channels = dict(Counter(topic.channels) + Counter(row.platform for row in recent))
 
 
 def count(topics: Collection[int]) -> None:
@@ -100,9 +148,7 @@ def count(topics: Collection[int]) -> None:
     rows = {key: Topic(pk=key) for key in topics}
     for part in parts:
         _add(rows[part["topic"]], dict(part))
-    update_each(
-        list(rows.values()), ["size", "asked_30", "asked_before", "negative_30", "first_at", "last_at", "channels"]
-    )
+    update_each(list(rows.values()), COUNTED)
 
 
 def _add(row: Topic, part: dict[str, Any]) -> None:

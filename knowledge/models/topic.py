@@ -96,6 +96,7 @@ class Inquiry(BrandRow):
             models.Index(fields=["brand", "language", "-said_at", "-id"], name="inquiry_said"),
             models.Index(fields=["topic", "-said_at", "-id"], name="inquiry_of_topic"),
             models.Index(fields=["brand", "-id"], name="inquiry_of_brand"),
+            models.Index(fields=["brand"], condition=Q(topic=None), name="inquiry_without_topic"),
         ]
 
 

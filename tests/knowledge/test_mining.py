@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from helpdesk.models import Brand, Ticket
 from helpdesk.text.triage import Triage
 from helpdesk.workflow import forget, tickets
 from knowledge import search
-from knowledge.mining import clusters, drafts, learn, nightly
+from knowledge.mining import clusters, drafts, learn, nightly, places
 from knowledge.mining.questions import question_of
 from knowledge.models import Advice, Clustering, Edition, Inquiry, Search, Topic
 from knowledge.tasks import look
@@ -412,3 +413,36 @@ def test_erasing_leaves_no_words_in_searches_titles_and_drafts(world: World) -> 
     topic.refresh_from_db()
     assert topic.title != theirs.text
     assert list(Edition.objects.all()) == [kept]
+
+
+def test_a_worker_looks_at_the_topics_once_a_second(
+    world: World, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    ask_all(world)
+    learn.catch_up()
+    nightly.run(world.brand, "en")
+    monkeypatch.setattr(places, "LOOK_SECONDS", 60.0)
+    places._looked.clear()
+    rows = [
+        Inquiry(brand=world.brand, language="en", text="Can I take my bike on the train?", said_at=timezone.now())
+        for _number in range(2)
+    ]
+    places.assign(world.brand, "en", rows[:1])
+    with django_assert_num_queries(0):
+        places.assign(world.brand, "en", rows[1:])
+    assert rows[0].topic_id == rows[1].topic_id == topic_of("bike").pk
+    places._looked.clear()
+
+
+def test_one_more_is_counted_as_all_anew(world: World) -> None:
+    ask_all(world)
+    learn.catch_up()
+    nightly.run(world.brand, "en")
+    for number, text in enumerate(sentences("bike")[:3]):
+        tickets.resolve(world.ticket(text, who=f"more{chr(97 + number)}").pk, world.agent)
+    learn.catch_up()
+    columns = ("size", "asked_30", "asked_before", "negative_30", "first_at", "last_at", "channels")
+    added = list(Topic.objects.order_by("pk").values(*columns))
+    places.count(list(Topic.objects.values_list("pk", flat=True)))
+    assert list(Topic.objects.order_by("pk").values(*columns)) == added
+    assert sum(row["size"] for row in added) == 63
