@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -35,6 +35,7 @@ class HitShape(serializers.Serializer[Any]):
     url = serializers.URLField()
 
 
+@extend_schema_serializer(many=False)
 class FoundShape(serializers.Serializer[Any]):
     corrected = serializers.CharField(help_text="The words as they were looked for, where some were misspelt.")
     results = HitShape(many=True)
@@ -75,6 +76,7 @@ class SearchView(Resource):
     """Articles by words or by a question, drafts left out. Written down nowhere."""
 
     serializer_class = FoundShape
+    pagination_class = None
 
     def get_queryset(self) -> QuerySet[Edition]:
         return Edition.objects.none()

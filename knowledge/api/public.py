@@ -143,6 +143,7 @@ class CategoryView(PublicResource):
     """Categories that hold something, in the order a manager gave them."""
 
     serializer_class = ShelfShape
+    pagination_class = None
 
     def rows(self) -> QuerySet[Category]:
         return Category.objects.all()
@@ -191,6 +192,7 @@ class SearchView(PublicResource):
     """Search as customers do. What is looked for is written down, without who: what nobody finds becomes an inquiry."""
 
     serializer_class = finding.FoundShape
+    pagination_class = None
     keep_seconds = 0
 
     def get_queryset(self) -> QuerySet[Edition]:
