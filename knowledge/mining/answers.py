@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from html import unescape
 
 import numpy as np
 
@@ -34,7 +35,9 @@ TALK = re.compile(
     r"if you(?:'|’)?(?:re| are)? (?:still )?(?:need (?:anything|more|further|any|us)|have(?:ing)? (?:any|more|further|other|issues)|having (?:any|issues|trouble))|"
     r"(?:if )?anything else|(?:give|drop) us a|(?:here|around) (?:to help|for you|if you)|we(?:'|’)?re here|help(?:'|’)?s here|don(?:'|’)?t worry|no worries|"
     r"one tweet away|(?:click|tap|meet me|continue|back in) (?:here|there)\b|(?:we|i)(?:'|’)?d (?:like|love|be|hate|want)|"
-    r"i(?:'|’)?(?:ve|m|ll|d)\b|\bi (?:can|could|do|have|am|will|would|see|checked|looked|found|understand|know|did|sent|asked|love|hear|think|believe|wish|totally|completely)\b|"
+    r"i(?:'|’)?(?:ve|m|ll|d)\b|\bi \w+|\bmy (?:vote|food|friend|colleagues?|team|apologies)|"
+    r"feel free|next year|in the loop|say the word|in touch|(?:your|the|our) dms?\b|come in handy|follow up with you|we would need|"
+    r"we(?:'|’)?d need|we only want|at all times|contact us for|"
     r"we(?:'|’)?(?:ve| have) (?:now |just |already |today )?(?:refunded|sent|credited|cancelled|canceled|booked|passed|forwarded|asked|received|found|fixed|escalated|sorted|looked|checked|raised)|"
     r"we(?:'|’)?(?:ll| will) (?:look|check|get|take|be in touch|come back|let you|see|keep you|pass|forward|call|refund you|send you|investigate|review|chase|"
     r"contact|reply|respond|do (?:our|what|everything)|make sure|help|assist|try|discuss|continue|explain)|"
@@ -49,6 +52,7 @@ POINTS_BACK = re.compile(
     r"^(?:what a|how (?:nice|cool|sweet|lovely|awesome)|oh\b|wow\b|uh\b|haha|yikes|oops|love (?:it|this|that|the)|awesome|amazing|great (?:to|job|news)|so (?:cute|cool|nice))",
     re.IGNORECASE,
 )
+SHORTENED = re.compile(r"\bt\.co\b")  # a link nobody knows the end of
 YES = re.compile(r"^(?:yes|sure|of course|certainly|ja|oui|sí|sim)\s*[,.!:–-]+\s*", re.IGNORECASE)
 ASKS_BACK = re.compile(r"\?\s*$")
 # what only holds for the day it was said
@@ -82,7 +86,7 @@ class Sentence:
 def telling(text: str, names: Collection[str] = (), countries: Sequence[str] = ()) -> list[str]:
     """The sentences of a reply that would answer somebody else, too, in their order."""
     kept = []
-    for part in SENTENCE.split(EMOJI.sub(" ", text)):
+    for part in SENTENCE.split(EMOJI.sub(" ", unescape(text))):
         line = TRAIL.sub("", YES.sub("", GREETING.sub("", " ".join(part.split())))).strip(" -–—,;")
         if line and is_telling(line, names, countries):
             kept.append(line[0].upper() + line[1:] + ("" if line[-1] in ".!:)。！" else "."))
@@ -102,7 +106,7 @@ def is_telling(line: str, names: Collection[str] = (), countries: Sequence[str] 
         or DATED.search(line)
     ):
         return False
-    if private_data(line, countries) or "t.co/" in line or (LINK.search(line) and len(words) < 6):
+    if private_data(line, countries) or SHORTENED.search(line) or (LINK.search(line) and len(words) < 6):
         return False
     parts = {part.casefold() for name in names for part in parts_of(name)}
     # a name stands with a capital; at the beginning every word does, so there only where somebody is addressed
