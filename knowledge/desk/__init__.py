@@ -28,6 +28,11 @@ def named(slug: str) -> str:
     return slug if slug.isprintable() else ""
 
 
+def number(raw: str) -> int:
+    """A row's key from a form; 0, which is nobody's, for what is none."""
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else 0
+
+
 def urls(desk: DeskSite) -> list[Any]:
     from knowledge.desk import articles, beside, board, effect, exchange, set_up, topics  # which use `page`
 

@@ -26,7 +26,7 @@ from helpdesk.permissions import brands_where, may
 from helpdesk.workflow.verbs import Conflict, Refused
 from knowledge import feedback, markdown, pictures, publishing
 from knowledge.centre.place import address_of, language_name
-from knowledge.desk import page
+from knowledge.desk import number, page
 from knowledge.models import Article, BrokenLink, Category, Draft, Edition, Feedback, HelpCentre, Reading
 from knowledge.publishing import Words
 from knowledge.reports import effect
@@ -226,7 +226,7 @@ def preview(request: HttpRequest) -> HttpResponse:
 @require_POST
 def upload(request: HttpRequest) -> JsonResponse:
     """An image for an article: the Markdown that shows it, or what is wrong with it."""
-    edition = visible(request, _number(request.POST.get("edition", "")))
+    edition = visible(request, number(request.POST.get("edition", "")))
     demand(request, "article.write", edition.brand_id)
     file = request.FILES.get("file")
     if file is None or isinstance(file, list):
@@ -238,10 +238,6 @@ def upload(request: HttpRequest) -> JsonResponse:
     except Refused as refusal:
         return JsonResponse({"error": refusal.text}, status=400)
     return JsonResponse({"markdown": pictures.markdown_of(row)})
-
-
-def _number(raw: str) -> int:
-    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else 0
 
 
 @require_GET
@@ -348,7 +344,7 @@ def reopen(request: HttpRequest, row: Edition) -> str:
 
 @verb
 def restore(request: HttpRequest, row: Edition) -> str:
-    publishing.restore(row.pk, me(request), _number(request.POST.get("number", "")))
+    publishing.restore(row.pk, me(request), number(request.POST.get("number", "")))
     return _("These words are the latest again, as a draft.")
 
 
@@ -380,7 +376,7 @@ def translate(request: HttpRequest, row: Edition) -> str:
 
 @verb
 def settle(request: HttpRequest, row: Edition) -> str:
-    found = row.feedback.filter(pk=_number(request.POST.get("feedback", ""))).first()
+    found = row.feedback.filter(pk=number(request.POST.get("feedback", ""))).first()
     if found is None:
         raise Refused("feedback", "unknown", _("There is no such word of a reader."))
     feedback.settle(found, me(request))

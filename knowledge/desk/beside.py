@@ -16,7 +16,7 @@ from helpdesk.models import Ticket
 from helpdesk.permissions import may
 from helpdesk.workflow.verbs import Refused
 from knowledge import feedback, handing, search
-from knowledge.desk import page
+from knowledge.desk import number, page
 from knowledge.desk.articles import visible as visible_edition
 from knowledge.mining import drafts, learn
 from knowledge.models import CameFrom, Draft, Edition, Handed, HelpCentre, Visible
@@ -69,9 +69,8 @@ def _came_from(row: Ticket) -> CameFrom | None:
 
 
 def _handed(request: HttpRequest, row: Ticket) -> JsonResponse:
-    raw = request.POST.get("edition", "")
-    key = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else 0
-    edition = Edition.objects.for_brand(row.brand_id).select_related("brand", "article").filter(pk=key).first()
+    rows = Edition.objects.for_brand(row.brand_id).select_related("brand", "article")
+    edition = rows.filter(pk=number(request.POST.get("edition", ""))).first()
     try:
         if edition is None:
             raise Refused("edition", "unknown", _("There is no such article."))
@@ -116,8 +115,7 @@ def wrong(request: HttpRequest, edition_id: int) -> HttpResponse:
     """A colleague says that an article is wrong; with `ticket`, that it was noticed there, and back to it."""
     edition = visible_edition(request, edition_id)
     demand(request, "ticket.note", edition.brand_id)
-    raw = request.POST.get("ticket", "")
-    key = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else 0
+    key = number(request.POST.get("ticket", ""))
     ticket = visible(request, key) if key else None
     try:
         if not sent_before(request):

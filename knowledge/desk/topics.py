@@ -21,7 +21,7 @@ from helpdesk.desk.tickets import demand, me
 from helpdesk.permissions import may
 from helpdesk.workflow.verbs import Conflict, Refused
 from knowledge import topics as verbs
-from knowledge.desk import page
+from knowledge.desk import number, page
 from knowledge.mining import drafts
 from knowledge.models import Advice, Inquiry, Topic
 from knowledge.reports.weeks import mondays, shares, start_of
@@ -123,10 +123,6 @@ def verb(act: Callable[[HttpRequest, Topic], tuple[str, Any]]) -> Callable[..., 
     return view
 
 
-def _number(raw: str) -> int:
-    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 19 else 0
-
-
 @verb
 def name(request: HttpRequest, row: Topic) -> tuple[str, Any]:
     verbs.name(row.pk, me(request), request.POST.get("title", ""))
@@ -147,7 +143,7 @@ def aside(request: HttpRequest, row: Topic) -> tuple[str, Any]:
 
 @verb
 def merge(request: HttpRequest, row: Topic) -> tuple[str, Any]:
-    into = verbs.merge(row.pk, _number(request.POST.get("into", "")), me(request))
+    into = verbs.merge(row.pk, number(request.POST.get("into", "")), me(request))
     return _("One topic now."), redirect("desk:topic", topic_id=into.pk)
 
 
@@ -159,17 +155,17 @@ def draft(request: HttpRequest, row: Topic) -> tuple[str, Any]:
 
 @verb
 def cover(request: HttpRequest, row: Topic) -> tuple[str, Any]:
-    verbs.cover(row.pk, me(request), _number(request.POST.get("article", "")) or None)
+    verbs.cover(row.pk, me(request), number(request.POST.get("article", "")) or None)
     return _("Kept."), None
 
 
 @verb
 def place(request: HttpRequest, row: Topic) -> tuple[str, Any]:
     verbs.place(
-        _number(request.POST.get("inquiry", "")),
+        number(request.POST.get("inquiry", "")),
         row.brand_id,
         me(request),
-        _number(request.POST.get("into", "")) or None,
+        number(request.POST.get("into", "")) or None,
     )
     return _("Moved; it stays there."), None
 
@@ -177,5 +173,5 @@ def place(request: HttpRequest, row: Topic) -> tuple[str, Any]:
 @verb
 def advise(request: HttpRequest, row: Topic) -> tuple[str, Any]:
     taken = request.POST.get("decision") == "take"
-    verbs.decide_advice(_number(request.POST.get("advice", "")), row.pk, me(request), is_taken=taken)
+    verbs.decide_advice(number(request.POST.get("advice", "")), row.pk, me(request), is_taken=taken)
     return (_("Done.") if taken else _("It will not be suggested again.")), redirect("desk:topics")
